@@ -9,7 +9,6 @@ use super::read;
 use super::read::rooms::Incarnation;
 use super::readers::Readers;
 use super::settings::RetentionPolicy;
-use super::system::now;
 use super::writer::Writer;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
@@ -122,8 +121,9 @@ impl DurableLog for SqliteLog {
 
     fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
         let (identity, retention) = (Arc::clone(&self.identity), Arc::clone(&self.retention));
+        let now = self.writer.now();
         self.readers
-            .read(move |connection| read::expired::expired(connection, &identity, &retention, now(), bounds))
+            .read(move |connection| read::expired::expired(connection, &identity, &retention, now, bounds))
     }
 
     fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()> {

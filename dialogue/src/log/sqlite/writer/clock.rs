@@ -1,6 +1,8 @@
 //! The two clocks of the store: one for the age of events, and one for the age of keys.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use crate::log::sqlite::system::now;
 
 /// How long a key counts for a trigger that does not say that it is a repetition of an earlier run.
 pub(super) const KEY_LIFETIME: Duration = Duration::from_secs(120);
@@ -20,9 +22,9 @@ impl EventClock {
         Self { last }
     }
 
-    /// The time of an event that is stored now, in milliseconds since 1970.
-    pub(super) fn now(&mut self) -> i64 {
-        self.last = self.last.max(wall());
+    /// The time of an event that is stored now, in milliseconds since 1970, as is `wall`: the time of the machine.
+    pub(super) fn now(&mut self, wall: i64) -> i64 {
+        self.last = self.last.max(wall);
         self.last
     }
 }
@@ -39,7 +41,7 @@ pub(super) struct KeyClock {
 impl KeyClock {
     pub(super) fn new(last: Option<i64>) -> Self {
         Self {
-            base: last.map_or_else(wall, |last| last + 1),
+            base: last.map_or_else(now, |last| last + 1),
             start: Instant::now(),
         }
     }
@@ -72,11 +74,6 @@ impl KeyClock {
     }
 }
 
-fn wall() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, milliseconds)
-}
-
 fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -89,11 +86,10 @@ mod tests {
 
     #[test]
     fn the_time_of_events_never_goes_back() {
-        let future = wall() + 86_400_000;
-        assert_eq!(EventClock::new(future).now(), future);
-        let mut clock = EventClock::new(0);
-        let first = clock.now();
-        assert!(first > 0 && clock.now() >= first);
+        let mut clock = EventClock::new(1_000);
+        assert_eq!(clock.now(500), 1_000);
+        assert_eq!(clock.now(1_500), 1_500);
+        assert_eq!(clock.now(1_400), 1_500);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use rusqlite::ffi;
 
 use super::count::{KeyBounds, signed};
+use crate::log::sqlite::system::now;
 
 /// Faults of a store's thread, for tests. Each clone controls the same store.
 ///
@@ -27,6 +28,10 @@ struct Shared {
     pages: AtomicU64,
     /// How far the clock of keys is ahead, in milliseconds.
     ahead: AtomicU64,
+    /// How far the wall clock was moved, in milliseconds.
+    moved: AtomicI64,
+    /// Whether the log cannot be moved into the file.
+    keeps_log: AtomicBool,
     /// The most keys that are kept. 0 for as many as always.
     keys: AtomicU64,
     transactions: AtomicU64,
@@ -141,6 +146,16 @@ impl StoreFaults {
         self.0.ahead.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// Moves the wall clock by this many milliseconds.
+    pub fn move_clock(&self, by: i64) {
+        self.0.moved.fetch_add(by, Ordering::Relaxed);
+    }
+
+    /// Whether moving the write-ahead log into the file fails from now on.
+    pub fn fail_checkpoints(&self, fail: bool) {
+        self.0.keeps_log.store(fail, Ordering::Relaxed);
+    }
+
     /// The file may have at most this many pages (`PRAGMA max_page_count`), as if the disk were full.
     pub fn limit_pages(&self, pages: Option<u32>) {
         // The largest number that SQLite accepts.
@@ -165,6 +180,11 @@ impl StoreFaults {
         change(&mut self.0.plan.lock());
         self.0.is_planned.store(true, Ordering::Release);
         self.0.changed.notify_all();
+    }
+
+    /// The wall clock, in milliseconds since 1970.
+    pub(super) fn wall(&self) -> i64 {
+        now() + self.0.moved.load(Ordering::Relaxed)
     }
 
     pub(super) fn ahead(&self) -> Duration {

@@ -187,6 +187,11 @@ impl Writer {
         keys::outcome(connection, room, key, self.key_clock.counts_after(self.faults.ahead()))
     }
 
+    /// The time of an event that were stored now, in milliseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        self.faults.wall()
+    }
+
     pub(super) fn health(&self) -> StoreHealth {
         self.shared.status.health(self.shared.queue.waiting())
     }

@@ -64,7 +64,7 @@ fn attempt<T>(
         let limited = connection.pragma_update_and_check(None, "max_page_count", pages.cast_signed(), |_| Ok(()));
         limited.map_err(|error| Broken::before_commit(&error))?;
     }
-    let done = change(connection, ledger, faults.ahead(), fault, changes);
+    let done = change(connection, ledger, (faults.ahead(), faults.wall()), fault, changes);
     let done = done.map_err(|error| Broken::before_commit(&error))?;
     faults.wait_before_commit();
     commit(connection, fault).map_err(|error| Broken::at_commit(&error))?;
@@ -74,7 +74,7 @@ fn attempt<T>(
 fn change<T>(
     connection: &Connection,
     ledger: &mut Ledger,
-    ahead: Duration,
+    (ahead, wall): (Duration, i64),
     fault: Option<StoreFault>,
     changes: impl FnOnce(&mut Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
@@ -86,7 +86,7 @@ fn change<T>(
         connection,
         insert_event: connection.prepare_cached(INSERT_EVENT)?,
         insert_key: connection.prepare_cached(INSERT_KEY)?,
-        event_time: ledger.event_clock.now(),
+        event_time: ledger.event_clock.now(wall),
         keys_count_after: ledger.key_clock.counts_after(ahead),
         ledger,
         fault,
