@@ -3,6 +3,7 @@
 mod damage;
 mod folder;
 mod generations;
+mod log_file;
 mod migrations;
 mod model;
 mod opening;
