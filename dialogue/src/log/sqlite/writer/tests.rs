@@ -5,3 +5,5 @@ mod faults;
 mod keys;
 mod laws;
 mod removal;
+mod replaced;
+mod upkeep;
