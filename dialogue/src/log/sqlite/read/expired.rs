@@ -27,7 +27,7 @@ struct Candidate {
 }
 
 /// The oldest events that retention no longer keeps, in the order in which they were stored. At least one if there is
-/// any. `now` is in milliseconds since 1970.
+/// any, unless deleted rooms are still being removed. `now` is in milliseconds since 1970.
 pub(in crate::log::sqlite) fn expired(
     connection: &Connection,
     identity: &Identity,
@@ -35,25 +35,20 @@ pub(in crate::log::sqlite) fn expired(
     now: i64,
     bounds: LogBounds,
 ) -> rusqlite::Result<Vec<ExpiredEvent>> {
+    // While deleted rooms still have rows, those count in `types`, but they are not what must go. And to pass over them would
+    // cost as much as to remove them, which the writer is about to do.
+    if has_deleted_rooms(connection)? {
+        return Ok(Vec::new());
+    }
     let types = kept_types(connection)?;
     let (own, shared): (Vec<KeptType>, Vec<KeptType>) =
         types.into_iter().partition(|kind| policy.own.contains_key(&*kind.name));
-    // While deleted rooms still have rows, those count in `types`, but they are not what must go.
-    let counts = !has_deleted_rooms(connection)?;
     let mut found = Vec::new();
     let shared = std::iter::once((policy.shared, shared));
     let own = own
         .into_iter()
         .filter_map(|kind| Some((*policy.own.get(&*kind.name)?, vec![kind])));
     for (retention, types) in shared.chain(own) {
-        let retention = if counts {
-            retention
-        } else {
-            Retention {
-                bytes: None,
-                ..retention
-            }
-        };
         let left = LogBounds {
             events: bounds.events - found.len().min(bounds.events),
             ..bounds

@@ -144,7 +144,6 @@ fn a_room_that_is_being_removed_does_not_count() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn retention_waits_until_deleted_rooms_are_removed() {
     let folder = Folder::new();
     let log = open(&folder, Retention::FOREVER, Retention::FOREVER);
