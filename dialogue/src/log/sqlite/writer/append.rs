@@ -49,11 +49,17 @@ impl Transaction<'_> {
         }
         let (user, name, connection) = (key.user.as_str(), key.key.as_str(), key.connection.as_str());
         let (time, after) = (self.ledger.key_time, self.keys_count_after);
-        let inserted = self
-            .insert_key
-            .execute((room, user, name, connection, seq, time, after))?;
+        let inserted = self.insert_key.execute((room, user, name, connection, seq, time))?;
         if inserted > 0 {
             self.ledger.change_keys(1);
+            return Ok(None);
+        }
+        // One that does not count any more is replaced. The number of keys stays.
+        let mut replace = self.connection.prepare_cached(
+            "UPDATE keys SET connection = ?4, seq = ?5, at = ?6 WHERE room = ?1 AND user = ?2 AND key = ?3 AND at <= ?7",
+        )?;
+        if replace.execute((room, user, name, connection, seq, time, after))? > 0 {
+            self.ledger.replace_key();
             return Ok(None);
         }
         let mut select = self

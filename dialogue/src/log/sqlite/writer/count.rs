@@ -55,12 +55,17 @@ impl KeyCount {
     /// Notes that keys were stored or dropped.
     pub(super) fn change(&mut self, by: i64, now: i64) {
         self.total = (self.total + by).max(0);
-        if by > 0 {
-            self.young += by;
+        self.renew(by.max(0), now);
+    }
+
+    /// Notes that keys are young, because they were stored now or have replaced an old one.
+    pub(super) fn renew(&mut self, keys: i64, now: i64) {
+        if keys > 0 {
+            self.young += keys;
             let second = now.div_euclid(1_000);
             match self.seconds.back_mut() {
-                Some((newest, count)) if *newest == second => *count += by,
-                _ => self.seconds.push_back((second, by)),
+                Some((newest, count)) if *newest == second => *count += keys,
+                _ => self.seconds.push_back((second, keys)),
             }
         }
         self.forget_old(now);

@@ -66,6 +66,9 @@ impl Transaction<'_> {
                 .execute([run])?;
         }
         self.ledger.change_keys(-dropped);
+        if dropped < keys {
+            self.ledger.doubt();
+        }
         Ok(Step::More)
     }
 
@@ -85,14 +88,18 @@ impl Transaction<'_> {
         )?;
         let keys = delete.execute((self.ledger.key_clock.start_of_run(), limit))?;
         self.ledger.change_keys(-signed(keys as u64));
-        let mut left = keys >= rows;
-        for table in [
+        let mut delete = connection.prepare_cached(
             "DELETE FROM forgotten WHERE connection IN (SELECT connection FROM forgotten WHERE run < ?1 LIMIT ?2)",
+        )?;
+        let forgotten = delete.execute((run, limit))?;
+        // If this transaction is not stored, too few are counted until the next start. The bound is not exact.
+        self.ledger.forgotten -= signed(forgotten as u64);
+        let mut delete = connection.prepare_cached(
             "DELETE FROM revocations WHERE user IN (SELECT user FROM revocations WHERE run < ?1 LIMIT ?2)",
-        ] {
-            left |= connection.prepare_cached(table)?.execute((run, limit))? >= rows;
-        }
-        Ok(if left { Step::More } else { Step::Finished })
+        )?;
+        let revocations = delete.execute((run, limit))?;
+        let is_last = keys.max(forgotten).max(revocations) < rows;
+        Ok(if is_last { Step::Finished } else { Step::More })
     }
 
     /// Notes that a user was revoked.

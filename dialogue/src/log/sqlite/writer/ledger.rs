@@ -32,7 +32,8 @@ pub(super) struct Ledger {
     /// The rows in `keys`, as committed.
     keys: KeyCount,
     new_keys: i64,
-    /// The rows in `forgotten`, about: never less than there are.
+    replaced_keys: i64,
+    /// The rows in `forgotten`, about: a transaction that is rolled back leaves its own changes here.
     pub(super) forgotten: i64,
     /// Deleted incarnations whose events are still in the file.
     pub(super) deleted: Vec<i64>,
@@ -78,6 +79,7 @@ impl Ledger {
             deleted: Vec::new(),
             newly_deleted: Vec::new(),
             is_uncertain: true,
+            replaced_keys: 0,
         };
         ledger.make_certain(connection)?;
         Ok(ledger)
@@ -132,6 +134,16 @@ impl Ledger {
     pub(super) fn forget_room(&mut self, id: &RoomId, row: i64) {
         self.rooms.remove(id);
         self.newly_deleted.push(row);
+    /// Notes that a key has replaced an old one.
+    pub(super) fn replace_key(&mut self) {
+        self.replaced_keys += 1;
+    }
+
+    /// Notes that a counter is wrong, so that the next transaction reads all of them again.
+    pub(super) fn doubt(&mut self) {
+        self.is_uncertain = true;
+    }
+
     }
 
     /// Writes what the transaction changes in `types`.
@@ -154,6 +166,7 @@ impl Ledger {
     }
 
     /// Forgets what may not be in the file. `is_certain` says that it is not.
+        self.keys.renew(std::mem::take(&mut self.replaced_keys), self.key_time);
     pub(super) fn rolled_back(&mut self, is_certain: bool) {
         self.is_uncertain |= !is_certain;
         self.rooms.clear();
@@ -164,6 +177,7 @@ impl Ledger {
     }
 
     /// The number of this run.
+        self.replaced_keys = 0;
     pub(super) fn run(&self) -> i64 {
         self.identity.run.cast_signed()
     }

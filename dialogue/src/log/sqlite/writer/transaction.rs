@@ -13,10 +13,9 @@ use crate::containment::contain_sync;
 /// Stores an event.
 const INSERT_EVENT: &str = "INSERT INTO events (room, type, seq, at, sender, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
-/// Stores a key, or replaces one that does not count. Changes nothing if there is one that counts.
+/// Stores a key. Changes nothing if there is one.
 const INSERT_KEY: &str = "INSERT INTO keys (room, user, key, connection, seq, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-     ON CONFLICT (room, user, key) DO UPDATE SET connection = excluded.connection, seq = excluded.seq, at = excluded.at \
-     WHERE at <= ?7";
+     ON CONFLICT (room, user, key) DO NOTHING";
 
 /// A transaction that has begun.
 pub(super) struct Transaction<'a> {

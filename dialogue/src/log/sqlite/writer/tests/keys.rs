@@ -114,7 +114,6 @@ fn if_too_many_connections_have_lost_keys_every_earlier_repetition_may_be_one() 
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_key_that_replaces_another_one_is_no_key_more() {
     let desk = Desk::new();
     let room = desk.room("chat");
@@ -135,7 +134,6 @@ fn a_key_that_replaces_another_one_is_no_key_more() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn connections_of_forgotten_runs_take_no_space_of_later_ones() {
     let mut desk = Desk::new();
     let room = desk.room("chat");
