@@ -10,22 +10,40 @@ pub(super) const KEY_LIFETIME: Duration = Duration::from_secs(120);
 /// How long earlier runs are remembered.
 const EARLIER_RUNS: Duration = Duration::from_secs(600);
 
-/// The time of events follows the wall clock, but never goes back.
+/// The clock of the file, for the age of events. It follows the wall clock, but the wall clock may be wrong, and may jump:
+/// so while a server runs, it advances at least at half and at most at double the speed of real time, and it never jumps.
+/// An event therefore has at least half its age in which a server really ran.
 #[derive(Debug)]
 pub(super) struct EventClock {
-    /// The time of the newest event.
-    last: i64,
+    /// In microseconds since 1970, so that many short steps lose nothing.
+    time: i64,
+    /// When it was that time.
+    since: Instant,
 }
 
 impl EventClock {
-    pub(super) fn new(last: i64) -> Self {
-        Self { last }
+    /// Goes on from `last`, the time at the end of the last run, or from the wall clock if there was none. Both are in
+    /// milliseconds since 1970.
+    pub(super) fn new(last: Option<i64>, wall: i64) -> Self {
+        Self {
+            time: last.unwrap_or(wall).saturating_mul(1_000),
+            since: Instant::now(),
+        }
     }
 
     /// The time of an event that is stored now, in milliseconds since 1970, as is `wall`: the time of the machine.
     pub(super) fn now(&mut self, wall: i64) -> i64 {
-        self.last = self.last.max(wall);
-        self.last
+        self.at(wall, Instant::now())
+    }
+
+    fn at(&mut self, wall: i64, now: Instant) -> i64 {
+        let passed = now.saturating_duration_since(self.since).as_micros();
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
+        let least = self.time.saturating_add(passed / 2);
+        let most = self.time.saturating_add(passed.saturating_mul(2));
+        self.time = wall.saturating_mul(1_000).clamp(least, most);
+        self.since = now;
+        self.time / 1_000
     }
 }
 
@@ -85,11 +103,35 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn the_time_of_events_never_goes_back() {
-        let mut clock = EventClock::new(1_000);
-        assert_eq!(clock.now(500), 1_000);
-        assert_eq!(clock.now(1_500), 1_500);
-        assert_eq!(clock.now(1_400), 1_500);
+    fn the_time_of_events_follows_the_wall_clock_and_never_jumps() {
+        let mut clock = EventClock::new(None, 1_000_000);
+        let start = clock.since;
+        let mut at = |seconds: u32, wall: i64| clock.at(wall * 1_000, start + seconds * SECOND) / 1_000;
+        assert_eq!(at(10, 1_010), 1_010);
+        assert_eq!(at(20, 9_999_999), 1_030, "a jump forward: at double speed");
+        assert_eq!(at(30, 1_030), 1_035, "back again: at half speed");
+        assert_eq!(at(40, 1_040), 1_040);
+        assert_eq!(at(50, 0), 1_045, "a jump back");
+        assert_eq!(at(50, 9_999_999), 1_045);
+    }
+
+    #[test]
+    fn the_time_of_events_goes_on_from_the_last_run() {
+        let mut clock = EventClock::new(Some(1_000_000), 9_000_000);
+        let start = clock.since;
+        assert_eq!(clock.at(9_000_000, start), 1_000_000);
+        assert_eq!(clock.at(9_000_000, start + SECOND), 1_002_000);
+        let mut clock = EventClock::new(Some(9_000_000), 1_000_000);
+        let start = clock.since;
+        assert_eq!(clock.at(1_000_000, start + SECOND), 9_000_500);
+    }
+
+    #[test]
+    fn many_short_steps_of_the_time_of_events_lose_nothing() {
+        let mut clock = EventClock::new(Some(0), 0);
+        let start = clock.since;
+        let steps = (0..=100_000).map(|step| clock.at(i64::MAX / 2_000, start + step * Duration::from_micros(10)));
+        assert_eq!(steps.last(), Some(2_000));
     }
 
     #[test]

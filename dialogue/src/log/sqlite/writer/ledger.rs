@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::clock::{EventClock, KeyClock};
@@ -19,7 +20,8 @@ const TYPES: usize = 4_096;
 
 pub(super) struct Ledger {
     pub(super) identity: Arc<Identity>,
-    pub(super) event_clock: EventClock,
+    /// The handle of the writer has it too.
+    pub(super) event_clock: Arc<Mutex<EventClock>>,
     pub(super) key_clock: KeyClock,
     /// The time of the transaction's keys.
     pub(super) key_time: i64,
@@ -60,13 +62,15 @@ pub(super) struct Kept {
 }
 
 impl Ledger {
-    pub(super) fn load(connection: &Connection, identity: Arc<Identity>) -> rusqlite::Result<Self> {
+    /// `wall` is the time of the machine, in milliseconds since 1970.
+    pub(super) fn load(connection: &Connection, identity: Arc<Identity>, wall: i64) -> rusqlite::Result<Self> {
         let last_event = number(connection, "SELECT at FROM events ORDER BY id DESC LIMIT 1")?;
+        let last_time = number(connection, "SELECT clock FROM meta")?.max(last_event);
         let last_key = number(connection, "SELECT max(at) FROM keys")?;
         let key_clock = KeyClock::new(last_key);
         let mut ledger = Self {
             identity,
-            event_clock: EventClock::new(last_event.unwrap_or(0)),
+            event_clock: Arc::new(Mutex::new(EventClock::new(last_time, wall))),
             key_clock,
             key_time: key_clock.start_of_run(),
             rooms: Bounded::new(ROOMS),
@@ -75,11 +79,11 @@ impl Ledger {
             bytes: 0,
             keys: KeyCount::default(),
             new_keys: 0,
+            replaced_keys: 0,
             forgotten: 0,
             deleted: Vec::new(),
             newly_deleted: Vec::new(),
             is_uncertain: true,
-            replaced_keys: 0,
         };
         ledger.make_certain(connection)?;
         Ok(ledger)
@@ -130,10 +134,6 @@ impl Ledger {
         self.new_keys += by;
     }
 
-    /// Forgets a room that the transaction deletes. Its events are removed later.
-    pub(super) fn forget_room(&mut self, id: &RoomId, row: i64) {
-        self.rooms.remove(id);
-        self.newly_deleted.push(row);
     /// Notes that a key has replaced an old one.
     pub(super) fn replace_key(&mut self) {
         self.replaced_keys += 1;
@@ -144,6 +144,10 @@ impl Ledger {
         self.is_uncertain = true;
     }
 
+    /// Forgets a room that the transaction deletes. Its events are removed later.
+    pub(super) fn forget_room(&mut self, id: &RoomId, row: i64) {
+        self.rooms.remove(id);
+        self.newly_deleted.push(row);
     }
 
     /// Writes what the transaction changes in `types`.
@@ -162,22 +166,22 @@ impl Ledger {
     pub(super) fn committed(&mut self) {
         self.bytes += self.changed.drain(..).map(|(_, by)| by.bytes).sum::<i64>();
         self.keys.change(std::mem::take(&mut self.new_keys), self.key_time);
+        self.keys.renew(std::mem::take(&mut self.replaced_keys), self.key_time);
         self.deleted.append(&mut self.newly_deleted);
     }
 
     /// Forgets what may not be in the file. `is_certain` says that it is not.
-        self.keys.renew(std::mem::take(&mut self.replaced_keys), self.key_time);
     pub(super) fn rolled_back(&mut self, is_certain: bool) {
         self.is_uncertain |= !is_certain;
         self.rooms.clear();
         self.types.clear();
         self.changed.clear();
         self.new_keys = 0;
+        self.replaced_keys = 0;
         self.newly_deleted.clear();
     }
 
     /// The number of this run.
-        self.replaced_keys = 0;
     pub(super) fn run(&self) -> i64 {
         self.identity.run.cast_signed()
     }

@@ -40,7 +40,7 @@ use tokio::sync::oneshot;
 
 pub use self::fault::{StoreError, StoreFault, StoreFaults};
 
-use self::clock::KeyClock;
+use self::clock::{EventClock, KeyClock};
 use self::job::{Answered, Job};
 use self::ledger::Ledger;
 use self::queue::Queue;
@@ -93,6 +93,7 @@ pub(super) struct Writer {
     faults: StoreFaults,
 }
 
+    event_clock: Arc<Mutex<EventClock>>,
 impl Writer {
     /// Starts the thread. The connection is in WAL mode, and its `synchronous` is that of the durability. The file's
     /// meta row says that the last shutdown was not clean; the writer changes that when it ends.
@@ -105,7 +106,7 @@ impl Writer {
         } = settings;
         // What is erased must not stay in a free part of a page.
         connection.pragma_update(None, "secure_delete", true)?;
-        let ledger = Ledger::load(&connection, identity)?;
+        let ledger = Ledger::load(&connection, identity, faults.wall())?;
         let shared = Arc::new(Shared {
             queue: Queue::new(queue_bytes),
             status: Status::default(),
@@ -120,6 +121,7 @@ impl Writer {
             .name("dialogue-store".to_owned())
             .spawn(move || {
                 let outcome = thread.run();
+            event_clock: Arc::clone(&ledger.event_clock),
                 // The connection is closed now. Another server may open the file before those who wait hear of the end.
                 drop(lock);
                 shared.status.ended(outcome);
@@ -189,7 +191,7 @@ impl Writer {
 
     /// The time of an event that were stored now, in milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
-        self.faults.wall()
+        self.event_clock.lock().now(self.faults.wall())
     }
 
     pub(super) fn health(&self) -> StoreHealth {

@@ -81,11 +81,12 @@ fn change<T>(
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     ledger.key_time = ledger.key_clock.now(ahead);
     ledger.make_certain(connection)?;
+    let event_time = ledger.event_clock.lock().now(wall);
     let mut transaction = Transaction {
         connection,
         insert_event: connection.prepare_cached(INSERT_EVENT)?,
         insert_key: connection.prepare_cached(INSERT_KEY)?,
-        event_time: ledger.event_clock.now(wall),
+        event_time,
         keys_count_after: ledger.key_clock.counts_after(ahead),
         ledger,
         fault,
@@ -109,6 +110,12 @@ fn roll_back(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Transaction<'_> {
+    /// Changes the row about the file. `sql` has the time of the transaction's events as its parameter.
+    pub(super) fn note(&mut self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([self.event_time])?;
+        Ok(())
+    }
+
     /// Makes the changes, one after another.
     pub(super) fn apply_all(&mut self, jobs: &mut [Job], outcomes: &mut Vec<Outcome>) -> rusqlite::Result<()> {
         for (place, job) in jobs.iter_mut().enumerate() {
