@@ -38,8 +38,11 @@ pub enum SqliteError {
         /// What the database reports.
         reason: String,
     },
-    /// The file has other content: it isn't a database, or another program's database.
-    #[error("`{}` is not a database of Dialogue, and was left as it is: give another path", path.display())]
+    /// The file has other content: it isn't a database, or it is another program's, or its beginning is damaged.
+    #[error(
+        "`{}` is not a database of Dialogue, and was left as it is: give another path, or restore a backup if it was one",
+        path.display()
+    )]
     NotADatabase {
         /// The file.
         path: PathBuf,

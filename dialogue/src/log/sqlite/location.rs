@@ -147,6 +147,17 @@ fn refuse_lost_content(path: &Path) -> Result<(), SqliteError> {
     })
 }
 
+/// Whether every user of the machine may read the file, as is usual for a copy.
+#[cfg(unix)]
+pub(super) fn is_readable_by_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::mode(&metadata) & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_readable_by_all(_path: &Path) -> bool {
+    false
+}
+
 /// The path of a file next to a file, with the same name and a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();

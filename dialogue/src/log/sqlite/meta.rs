@@ -28,6 +28,8 @@ pub(super) struct Meta {
 pub(super) struct Opening {
     pub(super) boot_id: Option<String>,
     pub(super) file: FileId,
+    /// Whether there was a write-ahead log before the file was opened.
+    pub(super) has_log: bool,
     pub(super) durability: Durability,
     /// In milliseconds since 1970.
     pub(super) now: i64,
@@ -74,8 +76,10 @@ impl Meta {
         // may differ.
         let same_boot = self.boot_id.is_some() && self.boot_id == opening.boot_id;
         let lost_power = !self.is_clean && self.durability == Durability::Process && !same_boot;
+        // SQLite removes the log only at a clean end. Without it, the file lacks what the last run stored lately.
+        let lost_log = !self.is_clean && !opening.has_log;
         // A copy may be older than the file that clients know.
-        lost_power || opening.file.differs(self.file)
+        lost_power || lost_log || opening.file.differs(self.file)
     }
 
     /// Reads the row. `None` if there is none, which no healthy file has.

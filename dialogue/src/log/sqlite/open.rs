@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::connection::{checkpoint, open_writer, set_synchronous, sqlite_error};
 use super::error::SqliteError;
 use super::identity::{Identity, random_part};
-use super::location::{Location, io_error};
+use super::location::{Location, beside, io_error, is_readable_by_all};
 use super::meta::{Meta, Opening};
 use super::migrations::{MIGRATIONS, migrate};
 use super::schema::{APPLICATION_ID, CREATE, FORMAT};
@@ -30,6 +30,8 @@ enum Content {
     Foreign,
 }
 
+    /// A database whose beginning is damaged.
+    Damaged,
 impl Sqlite {
     /// Opens the file and starts the writer. `queue_bytes` is the most that may wait for it.
     pub(crate) fn start(self, queue_bytes: usize) -> Result<SqliteLog, SqliteError> {
@@ -37,10 +39,17 @@ impl Sqlite {
         let path = location.path.clone();
         let failed = |error: rusqlite::Error| sqlite_error(&path, &error);
         let opening = Opening {
+        if is_readable_by_all(&path) {
+            tracing::warn!(
+                path = %path.display(),
+                "every user of this machine can read the store's file, which has all events and a secret: `chmod 600` it"
+            );
+        }
             boot_id: self.boot_id.unwrap_or_else(boot_id),
             file: location.file_id()?,
             durability: self.durability,
             now: now(),
+            has_log: beside(&path, "-wal").exists(),
         };
         let mut connection = open_ours(&location, Some(&opening))?;
         let meta = begin_run(&mut connection, opening).map_err(failed)?;
@@ -114,10 +123,18 @@ fn open_ours(location: &Location, opening: Option<&Opening>) -> Result<Connectio
     // The first look did not see what is only in a write-ahead log.
     match (content(&connection).map_err(failed)?, opening) {
         (Content::Empty, Some(opening)) => create(&mut connection, opening).map_err(failed)?,
-        (Content::Empty | Content::Foreign, _) => return Err(SqliteError::NotADatabase { path: path.to_owned() }),
+        (Content::Empty | Content::Foreign | Content::Damaged, _) => {
+            return Err(SqliteError::NotADatabase { path: path.to_owned() });
+        }
         (Content::Ours(found), _) if found > FORMAT => return Err(newer(path, found)),
         (Content::Ours(found), _) => migrate(&mut connection, found, MIGRATIONS).map_err(failed)?,
     }
+        Content::Damaged => {
+            return Err(damaged(
+                path,
+                "its beginning is not that of a database, but it has a write-ahead log",
+            ));
+        }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(failed)?;
@@ -155,6 +172,14 @@ fn immutable_uri(path: &Path) -> Option<String> {
     let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     #[cfg(not(unix))]
     let bytes = path.to_str()?.as_bytes();
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            // Other files have no write-ahead log next to them.
+            Ok(if beside(path, "-wal").is_file() {
+                Content::Damaged
+            } else {
+                Content::Foreign
+            })
+        }
     let path = percent_encode(bytes, ESCAPED);
     cfg!(unix).then(|| format!("file://{path}?immutable=1"))
 }
@@ -219,6 +244,10 @@ fn newer(path: &Path, found: i64) -> SqliteError {
 fn without_meta(path: &Path) -> SqliteError {
     SqliteError::Corrupt {
         path: path.to_owned(),
-        reason: "the table `meta` has no row".to_owned(),
+        reason: reason.to_owned(),
     }
 }
+    damaged(path, "the table `meta` has no row")
+}
+
+fn damaged(path: &Path, reason: &str) -> SqliteError {

@@ -79,7 +79,6 @@ fn the_lost_write_ahead_log_of_a_killed_server_cannot_hide_its_run() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_killed_server_without_its_write_ahead_log_has_other_epochs() {
     for durability in [Process, Power] {
         let folder = Folder::new();
