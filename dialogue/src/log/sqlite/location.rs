@@ -1,14 +1,12 @@
 //! Where a file is: its canonical path, its lock, and what tells it from a copy.
-//!
-//! Never opens an existing database file itself: closing it would release the locks that SQLite holds on it in this
-//! process.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::error::SqliteError;
+use super::lock::Lock;
 
 /// A file that exists, and that no other process may use until this is dropped.
 #[derive(Debug)]
@@ -19,16 +17,8 @@ pub(super) struct Location {
     pub(super) lock: Lock,
 }
 
-/// The lock of a file. Ends when it is dropped, or with the process.
-#[derive(Debug)]
-pub(super) struct Lock(File);
-
-/// Unlocks, because closing is not enough: a child process that this process starts just now still has the file open.
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _closing_unlocks_too = self.0.unlock();
-    }
-}
+/// A device and an inode, where there are such.
+pub(super) type Inode = (Option<i64>, Option<i64>);
 
 /// What tells a file from its copies. `None` if the file system does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,7 +39,7 @@ impl Location {
             Err(error) if error.kind() == ErrorKind::NotFound && creates => false,
             Err(error) => return Err(io_error(&path, error)),
         };
-        let lock = Lock::of(&path)?;
+        let mut lock = Lock::of(&path)?;
         refuse_lost_content(&path)?;
         if !found {
             create(&path)?;
@@ -57,6 +47,7 @@ impl Location {
         if has_several_names(&path) {
             return Err(SqliteError::SeveralNames { path });
         }
+        lock.add_content(&path)?;
         Ok(Self { path, lock })
     }
 
@@ -73,24 +64,6 @@ impl Location {
             inode,
             born: born.and_then(|born| i64::try_from(born.as_nanos()).ok()),
         })
-    }
-}
-
-impl Lock {
-    fn of(path: &Path) -> Result<Self, SqliteError> {
-        let name = beside(path, "-lock");
-        let file = private()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&name)
-            .map_err(|error| io_error(&name, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(SqliteError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => Err(io_error(&name, error)),
-        }
     }
 }
 
@@ -147,17 +120,6 @@ fn refuse_lost_content(path: &Path) -> Result<(), SqliteError> {
     })
 }
 
-/// Whether every user of the machine may read the file, as is usual for a copy.
-#[cfg(unix)]
-pub(super) fn is_readable_by_all(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::mode(&metadata) & 0o004 != 0)
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_readable_by_all(_path: &Path) -> bool {
-    false
-}
-
 /// The path of a file next to a file, with the same name and a suffix.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -173,7 +135,7 @@ fn create(path: &Path) -> Result<(), SqliteError> {
 }
 
 /// How files are created: only the user of the process may read them.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -185,19 +147,30 @@ fn has_several_names(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::nlink(&metadata) > 1)
 }
 
+/// Whether every user of the machine may read the file, as is usual for a copy.
+#[cfg(unix)]
+pub(super) fn is_readable_by_all(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| std::os::unix::fs::MetadataExt::mode(&metadata) & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_readable_by_all(_path: &Path) -> bool {
+    false
+}
+
 #[cfg(not(unix))]
 fn has_several_names(_path: &Path) -> bool {
     false
 }
 
 #[cfg(unix)]
-fn device_and_inode(metadata: &fs::Metadata) -> (Option<i64>, Option<i64>) {
+pub(super) fn device_and_inode(metadata: &fs::Metadata) -> Inode {
     use std::os::unix::fs::MetadataExt;
     (Some(metadata.dev().cast_signed()), Some(metadata.ino().cast_signed()))
 }
 
 #[cfg(not(unix))]
-fn device_and_inode(_metadata: &fs::Metadata) -> (Option<i64>, Option<i64>) {
+pub(super) fn device_and_inode(_metadata: &fs::Metadata) -> Inode {
     (None, None)
 }
 

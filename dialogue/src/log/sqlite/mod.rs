@@ -5,9 +5,9 @@
 //! - [`settings`] is the public builder, and [`error`] says why a file does not open.
 //! - [`appender`] is for measurements.
 //! - [`schema`] has the tables, each with what its columns mean.
-//! - [`open`] opens a file, with [`location`] (its path and lock), [`meta`] (its row about itself) and [`migrations`].
+//! - [`open`] opens a file, with [`location`] (its path), [`lock`], [`meta`] (its row about itself) and [`migrations`].
 //! - [`identity`] makes epochs.
-//! - [`store`] is the opened file. Its reads are in [`read`], on the connections of [`readers`]. Changes go to
+//! - [`store`] is the opened file, and [`watched`] notices when it is replaced. Its reads are in [`read`], on the connections of [`readers`]. Changes go to
 //!   [`writer`].
 
 mod appender;
@@ -16,6 +16,7 @@ mod error;
 mod failure;
 mod identity;
 mod location;
+mod lock;
 mod meta;
 mod migrations;
 mod open;
@@ -27,6 +28,7 @@ mod store;
 mod system;
 #[cfg(test)]
 pub(crate) mod tests;
+mod watched;
 mod writer;
 
 pub use appender::StoreAppender;

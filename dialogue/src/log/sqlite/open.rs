@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::connection::{checkpoint, open_writer, set_synchronous, sqlite_error};
+use super::connection::{checkpoint_patiently, open_writer, set_synchronous, sqlite_error};
 use super::error::SqliteError;
 use super::identity::{Identity, random_part};
 use super::location::{Location, beside, io_error, is_readable_by_all};
 use super::meta::{Meta, Opening};
 use super::migrations::{MIGRATIONS, migrate};
+use super::readers::Readers;
 use super::schema::{APPLICATION_ID, CREATE, FORMAT};
 use super::settings::{Durability, Sqlite};
 use super::store::SqliteLog;
 use super::system::{boot_id, now};
+use super::watched::Watched;
 use super::writer::{NotStarted, Writer, WriterSettings};
 use crate::log::durable::{Revocation, StoreRun};
 use crate::random::random_bytes;
@@ -28,28 +30,28 @@ enum Content {
     Ours(i64),
     /// Something else.
     Foreign,
-}
-
     /// A database whose beginning is damaged.
     Damaged,
+}
+
 impl Sqlite {
     /// Opens the file and starts the writer. `queue_bytes` is the most that may wait for it.
     pub(crate) fn start(self, queue_bytes: usize) -> Result<SqliteLog, SqliteError> {
         let location = Location::lock(&self.path, true)?;
         let path = location.path.clone();
-        let failed = |error: rusqlite::Error| sqlite_error(&path, &error);
-        let opening = Opening {
         if is_readable_by_all(&path) {
             tracing::warn!(
                 path = %path.display(),
                 "every user of this machine can read the store's file, which has all events and a secret: `chmod 600` it"
             );
         }
+        let failed = |error: rusqlite::Error| sqlite_error(&path, &error);
+        let opening = Opening {
             boot_id: self.boot_id.unwrap_or_else(boot_id),
             file: location.file_id()?,
+            has_log: beside(&path, "-wal").exists(),
             durability: self.durability,
             now: now(),
-            has_log: beside(&path, "-wal").exists(),
         };
         let mut connection = open_ours(&location, Some(&opening))?;
         let meta = begin_run(&mut connection, opening).map_err(failed)?;
@@ -57,7 +59,8 @@ impl Sqlite {
             return Err(without_meta(&path));
         };
         // Move everything written so far into the file itself, so that the loss of the write-ahead log cannot hide it.
-        checkpoint(&connection).map_err(failed)?;
+        // If a program reads just now, the writer does that as soon as it has ended.
+        let is_empty = checkpoint_patiently(&connection).map_err(failed)?;
         set_synchronous(&connection, self.durability).map_err(failed)?;
         let identity = Arc::new(Identity {
             secret: meta.secret,
@@ -71,17 +74,21 @@ impl Sqlite {
             secret: meta.secret,
             revoked: revocations(&connection).map_err(failed)?,
         };
+        let (lock, watched) = (Arc::new(location.lock), Arc::new(Watched::new(&path)));
+        let readers = Readers::new(path.clone(), Arc::clone(&lock), Arc::clone(&watched));
         let settings = WriterSettings {
             identity: Arc::clone(&identity),
             queue_bytes,
-            lock: location.lock,
+            lock,
+            watched,
+            must_empty_log: !is_empty,
             faults: self.faults,
         };
         let writer = Writer::start(connection, settings).map_err(|error| match error {
             NotStarted::Database(error) => sqlite_error(&path, &error),
             NotStarted::Thread(error) => io_error(&path, error),
         })?;
-        Ok(SqliteLog::new(path, identity, self.retention, run, writer))
+        Ok(SqliteLog::new((path, readers), identity, self.retention, run, writer))
     }
 
     /// Gives all rooms in the file other epochs, so that every client that reconnects learns of a gap. Call it after you
@@ -103,8 +110,13 @@ impl Sqlite {
         if changed != 1 {
             return Err(without_meta(&location.path));
         }
-        checkpoint(&connection).map_err(failed)?;
-        Ok(())
+        match checkpoint_patiently(&connection).map_err(failed)? {
+            true => Ok(()),
+            // The change is only in the write-ahead log, which may get lost.
+            false => Err(SqliteError::InUse {
+                path: location.path.clone(),
+            }),
+        }
     }
 }
 
@@ -115,6 +127,12 @@ fn open_ours(location: &Location, opening: Option<&Opening>) -> Result<Connectio
     let failed = |error: rusqlite::Error| sqlite_error(path, &error);
     match peek(path).map_err(failed)? {
         Content::Foreign => return Err(SqliteError::NotADatabase { path: path.to_owned() }),
+        Content::Damaged => {
+            return Err(damaged(
+                path,
+                "its beginning is not that of a database, but it has a write-ahead log",
+            ));
+        }
         Content::Ours(found) if found > FORMAT => return Err(newer(path, found)),
         Content::Ours(_) | Content::Empty => {}
     }
@@ -129,12 +147,6 @@ fn open_ours(location: &Location, opening: Option<&Opening>) -> Result<Connectio
         (Content::Ours(found), _) if found > FORMAT => return Err(newer(path, found)),
         (Content::Ours(found), _) => migrate(&mut connection, found, MIGRATIONS).map_err(failed)?,
     }
-        Content::Damaged => {
-            return Err(damaged(
-                path,
-                "its beginning is not that of a database, but it has a write-ahead log",
-            ));
-        }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(failed)?;
@@ -160,6 +172,14 @@ fn peek(path: &Path) -> rusqlite::Result<Content> {
     match Connection::open_with_flags(uri, flags).and_then(|connection| content(&connection)) {
         // Without its write-ahead log, a healthy file can look damaged.
         Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) => Ok(Content::Empty),
+        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            // Other files have no write-ahead log next to them.
+            Ok(if beside(path, "-wal").is_file() {
+                Content::Damaged
+            } else {
+                Content::Foreign
+            })
+        }
         looked => looked,
     }
 }
@@ -172,14 +192,6 @@ fn immutable_uri(path: &Path) -> Option<String> {
     let bytes = std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str());
     #[cfg(not(unix))]
     let bytes = path.to_str()?.as_bytes();
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
-            // Other files have no write-ahead log next to them.
-            Ok(if beside(path, "-wal").is_file() {
-                Content::Damaged
-            } else {
-                Content::Foreign
-            })
-        }
     let path = percent_encode(bytes, ESCAPED);
     cfg!(unix).then(|| format!("file://{path}?immutable=1"))
 }
@@ -242,12 +254,12 @@ fn newer(path: &Path, found: i64) -> SqliteError {
 }
 
 fn without_meta(path: &Path) -> SqliteError {
+    damaged(path, "the table `meta` has no row")
+}
+
+fn damaged(path: &Path, reason: &str) -> SqliteError {
     SqliteError::Corrupt {
         path: path.to_owned(),
         reason: reason.to_owned(),
     }
 }
-    damaged(path, "the table `meta` has no row")
-}
-
-fn damaged(path: &Path, reason: &str) -> SqliteError {

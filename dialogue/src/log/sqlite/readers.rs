@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::connection::open_reader;
 use super::failure::failure;
+use super::lock::Lock;
+use super::watched::Watched;
 use crate::log::durable::{Answer, StoreFailure};
 
 /// How many reads run at the same time. A read is short, and more would only compete for the same disk.
@@ -22,22 +24,35 @@ pub(super) struct Readers(Arc<Pool>);
 #[derive(Debug)]
 struct Pool {
     path: PathBuf,
+    watched: Arc<Watched>,
     idle: Mutex<Idle>,
     /// One permit for each read that may run.
     permits: Arc<Semaphore>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Idle {
-    connections: Vec<Connection>,
-    is_closed: bool,
+    readers: Vec<Reader>,
+    /// `None` if the pool is closed.
+    lock: Option<Arc<Lock>>,
+}
+
+/// A connection, and the lock that has to last longer.
+#[derive(Debug)]
+struct Reader {
+    connection: Connection,
+    _lock: Arc<Lock>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, lock: Arc<Lock>, watched: Arc<Watched>) -> Self {
         Self(Arc::new(Pool {
             path,
-            idle: Mutex::default(),
+            watched,
+            idle: Mutex::new(Idle {
+                readers: Vec::new(),
+                lock: Some(lock),
+            }),
             permits: Arc::new(Semaphore::new(READERS)),
         }))
     }
@@ -51,7 +66,7 @@ impl Readers {
         let pool = Arc::clone(&self.0);
         Box::pin(async move {
             // Closing waits for all permits, and this read must not wait behind it.
-            if pool.idle.lock().is_closed {
+            if pool.idle.lock().lock.is_none() {
                 return Err(StoreFailure::Closed);
             }
             let permit = Arc::clone(&pool.permits).acquire_owned().await;
@@ -102,35 +117,43 @@ impl Drop for Readers {
 
 impl Pool {
     fn run<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreFailure> {
-        let connection = self.take()?;
-        let answer = in_transaction(&connection, read);
+        let reader = self.take()?;
+        let answer = in_transaction(&reader.connection, read);
         let mut idle = self.idle.lock();
         // A connection that has failed is not used again: its next owner begins with a new one.
-        if answer.is_ok() && !idle.is_closed {
-            idle.connections.push(connection);
+        if answer.is_ok() && idle.lock.is_some() {
+            idle.readers.push(reader);
         }
         drop(idle);
         answer.map_err(|error| failure(&error))
     }
 
-    fn take(&self) -> Result<Connection, StoreFailure> {
+    fn take(&self) -> Result<Reader, StoreFailure> {
         let mut idle = self.idle.lock();
-        if idle.is_closed {
+        let Some(lock) = idle.lock.clone() else {
             return Err(StoreFailure::Closed);
-        }
-        if let Some(connection) = idle.connections.pop() {
-            return Ok(connection);
+        };
+        if let Some(reader) = idle.readers.pop() {
+            return Ok(reader);
         }
         drop(idle);
-        open_reader(&self.path).map_err(|error| failure(&error))
+        // A connection goes by the path, which may lead to another file by now.
+        if let Some(replaced) = self.watched.replaced() {
+            return Err(replaced);
+        }
+        let connection = open_reader(&self.path).map_err(|error| failure(&error))?;
+        Ok(Reader {
+            connection,
+            _lock: lock,
+        })
     }
 
     fn refuse(&self) {
         let mut idle = self.idle.lock();
-        idle.is_closed = true;
-        let closing = std::mem::take(&mut idle.connections);
+        let (closing, lock) = (std::mem::take(&mut idle.readers), idle.lock.take());
         drop(idle);
         drop(closing);
+        drop(lock);
     }
 }
 

@@ -30,14 +30,14 @@ pub(crate) struct SqliteLog {
 
 impl SqliteLog {
     pub(super) fn new(
-        path: PathBuf,
+        (path, readers): (PathBuf, Readers),
         identity: Arc<Identity>,
         retention: RetentionPolicy,
         run: StoreRun,
         writer: Writer,
     ) -> Self {
         Self {
-            readers: Readers::new(path.clone()),
+            readers,
             path,
             identity,
             retention: Arc::new(retention),

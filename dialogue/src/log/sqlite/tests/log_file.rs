@@ -7,7 +7,6 @@ use crate::log::sqlite::Durability;
 use crate::log::sqlite::connection::{checkpoint, open_writer, set_synchronous};
 
 #[test]
-#[ignore = "fails until STORE"]
 fn emptying_the_log_waits_for_no_reader() {
     static HAS_WAITED: AtomicBool = AtomicBool::new(false);
     let folder = Folder::new();
@@ -31,7 +30,6 @@ fn emptying_the_log_waits_for_no_reader() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_log_that_readers_have_made_large_shrinks_again() {
     let folder = Folder::new();
     folder.create();
@@ -43,7 +41,6 @@ fn a_log_that_readers_have_made_large_shrinks_again() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_commit_under_power_also_waits_for_the_memory_of_the_disk() {
     let folder = Folder::new();
     folder.create();

@@ -91,7 +91,6 @@ fn refuses_a_file_that_is_in_use_under_any_of_its_names() {
 
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "fails until STORE"]
 fn refuses_a_file_in_use_even_if_its_lock_is_another_file() {
     let folder = Folder::new();
     let opened = folder.open().unwrap();
@@ -185,7 +184,6 @@ fn a_damaged_file_is_reported_with_what_to_do() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_file_with_a_damaged_beginning_is_not_taken_for_a_foreign_one() {
     let folder = Folder::new();
     let log = folder.open().unwrap();
@@ -202,7 +200,6 @@ fn a_file_with_a_damaged_beginning_is_not_taken_for_a_foreign_one() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_file_that_does_not_open_leaves_other_files_as_they_were() {
     let folder = Folder::new();
     folder.create();

@@ -1,16 +1,20 @@
 //! The pool of connections that read.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::task::yield_now;
 
 use super::Folder;
 use crate::log::durable::{DurableLog, StoreFailure};
+use crate::log::sqlite::location::Location;
 use crate::log::sqlite::readers::Readers;
+use crate::log::sqlite::watched::Watched;
 
 fn readers(folder: &Folder) -> Readers {
     folder.create();
-    Readers::new(folder.file())
+    let Location { path, lock } = Location::lock(&folder.file(), false).unwrap();
+    let watched = Watched::new(&path);
+    Readers::new(path, Arc::new(lock), Arc::new(watched))
 }
 
 #[tokio::test]

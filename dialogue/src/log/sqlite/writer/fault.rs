@@ -182,6 +182,14 @@ impl StoreFaults {
         self.0.changed.notify_all();
     }
 
+    /// What a checkpoint reports.
+    pub(super) fn at_checkpoint(&self) -> rusqlite::Result<()> {
+        match self.0.keeps_log.load(Ordering::Relaxed) {
+            false => Ok(()),
+            true => Err(StoreError::Io.into()),
+        }
+    }
+
     /// The wall clock, in milliseconds since 1970.
     pub(super) fn wall(&self) -> i64 {
         now() + self.0.moved.load(Ordering::Relaxed)

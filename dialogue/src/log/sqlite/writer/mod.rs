@@ -49,7 +49,8 @@ use self::shared::Shared;
 use self::status::Status;
 use self::thread::Thread;
 use super::identity::Identity;
-use super::location::Lock;
+use super::lock::Lock;
+use super::watched::Watched;
 use crate::id::UserId;
 use crate::log::durable::{
     Answer, Append, AppendKey, Done, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, RoomExists, RoomKey, StoreFailure,
@@ -64,8 +65,11 @@ pub(super) struct WriterSettings {
     pub(super) identity: Arc<Identity>,
     /// The most bytes that may wait (`Limits::store_queue_bytes`).
     pub(super) queue_bytes: usize,
-    /// The thread drops it last, after its connection: another server may then open the file.
-    pub(super) lock: Lock,
+    /// The thread drops it last, after its connection: another server may then open the file, unless a reader still has it.
+    pub(super) lock: Arc<Lock>,
+    pub(super) watched: Arc<Watched>,
+    /// Whether the write-ahead log has to be emptied soon.
+    pub(super) must_empty_log: bool,
     /// What tests do to it. [`StoreFaults::default`] does nothing.
     pub(super) faults: StoreFaults,
 }
@@ -89,11 +93,11 @@ impl From<rusqlite::Error> for NotStarted {
 /// over.
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    event_clock: Arc<Mutex<EventClock>>,
     key_clock: KeyClock,
     faults: StoreFaults,
 }
 
-    event_clock: Arc<Mutex<EventClock>>,
 impl Writer {
     /// Starts the thread. The connection is in WAL mode, and its `synchronous` is that of the durability. The file's
     /// meta row says that the last shutdown was not clean; the writer changes that when it ends.
@@ -102,8 +106,12 @@ impl Writer {
             identity,
             queue_bytes,
             lock,
+            watched,
+            must_empty_log,
             faults,
         } = settings;
+        // Dropped before the lock, also if the thread does not start.
+        let connection = connection;
         // What is erased must not stay in a free part of a page.
         connection.pragma_update(None, "secure_delete", true)?;
         let ledger = Ledger::load(&connection, identity, faults.wall())?;
@@ -113,15 +121,21 @@ impl Writer {
         });
         let writer = Self {
             shared: Arc::clone(&shared),
+            event_clock: Arc::clone(&ledger.event_clock),
             key_clock: ledger.key_clock,
             faults: faults.clone(),
         };
-        let thread = Thread::new(connection, ledger, faults, Arc::clone(&shared));
+        let thread = Thread::new(
+            connection,
+            ledger,
+            faults,
+            Arc::clone(&shared),
+            (watched, must_empty_log),
+        );
         std::thread::Builder::new()
             .name("dialogue-store".to_owned())
             .spawn(move || {
                 let outcome = thread.run();
-            event_clock: Arc::clone(&ledger.event_clock),
                 // The connection is closed now. Another server may open the file before those who wait hear of the end.
                 drop(lock);
                 shared.status.ended(outcome);
@@ -189,7 +203,7 @@ impl Writer {
         keys::outcome(connection, room, key, self.key_clock.counts_after(self.faults.ahead()))
     }
 
-    /// The time of an event that were stored now, in milliseconds since 1970.
+    /// The time that an event would get now, in milliseconds since 1970.
     pub(super) fn now(&self) -> i64 {
         self.event_clock.lock().now(self.faults.wall())
     }

@@ -17,14 +17,21 @@ use super::step::{Step, StepSize};
 use super::transaction::{Transaction, transact};
 use crate::containment::contain_sync;
 use crate::log::durable::StoreFailure;
-use crate::log::sqlite::connection::checkpoint;
+use crate::log::sqlite::connection::{checkpoint, checkpoint_passively, checkpoint_patiently};
 use crate::log::sqlite::failure::failure;
+use crate::log::sqlite::watched::Watched;
 
 /// How often a store that fails is probed when nothing else is stored.
 const PROBE: Duration = Duration::from_secs(1);
 
 /// How often the thread looks for keys to drop and for a log to overwrite.
 const UPKEEP: Duration = Duration::from_secs(1);
+
+/// How often the thread moves the write-ahead log into the file, even if little has changed, to learn whether it can.
+const CHECKPOINT: Duration = Duration::from_secs(10);
+
+/// How often the clock of the file is noted.
+const NOTE_CLOCK: Duration = Duration::from_secs(600);
 
 /// The least and the most that a probe writes. In between, it writes as much as the changes that failed.
 const PROBE_BYTES: (usize, usize) = (16 * 1024, 1024 * 1024);
@@ -40,16 +47,31 @@ pub(super) struct Thread {
     step: StepSize,
     /// When the last transaction failed, if it did, and the bytes of the largest one.
     failed: Option<(Instant, usize)>,
+    watched: Arc<Watched>,
+    /// What happened to the files, if others have taken their place.
+    replaced: Option<StoreFailure>,
+    next_look: Instant,
     next_upkeep: Instant,
+    next_checkpoint: Instant,
+    /// Why the write-ahead log cannot be moved into the file, if it cannot. Changes are still stored.
+    stuck: Option<StoreFailure>,
+    next_note: Instant,
     /// Whether earlier runs are still remembered.
     remembers_earlier: bool,
-    /// Whether the write-ahead log contains data that was erased.
-    has_erased: bool,
+    /// Whether the write-ahead log contains what must not stay there: data that was erased, or the note of this run.
+    must_empty_log: bool,
 }
 
 impl Thread {
-    pub(super) fn new(connection: Connection, ledger: Ledger, faults: StoreFaults, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        ledger: Ledger,
+        faults: StoreFaults,
+        shared: Arc<Shared>,
+        (watched, must_empty_log): (Arc<Watched>, bool),
+    ) -> Self {
         shared.status.set_bytes(ledger.bytes());
+        let now = Instant::now();
         Self {
             connection,
             ledger,
@@ -59,9 +81,15 @@ impl Thread {
             outcomes: Vec::new(),
             step: StepSize::new(),
             failed: None,
-            next_upkeep: Instant::now() + UPKEEP,
+            watched,
+            replaced: None,
+            next_look: now + UPKEEP,
+            next_upkeep: now + UPKEEP,
+            next_checkpoint: now + CHECKPOINT,
+            stuck: None,
+            next_note: now + NOTE_CLOCK,
             remembers_earlier: true,
-            has_erased: false,
+            must_empty_log,
         }
     }
 
@@ -83,10 +111,13 @@ impl Thread {
 
     fn turn(&mut self) -> Taken {
         let next_turn = self.next_turn();
-        let taken = self.shared.queue.take(&mut self.batch, next_turn);
+        let taken = self.shared.queue.take(&mut self.batch, Some(next_turn));
         // From now on, no deadline withdraws what was taken.
         self.batch.retain_mut(Job::begin);
-        if !self.batch.is_empty() {
+        self.look_at_files();
+        if let Some(why) = self.replaced.clone() {
+            self.fail(&Broken::Refused(why));
+        } else if !self.batch.is_empty() {
             self.store();
         }
         if self.failed.is_some() {
@@ -98,15 +129,21 @@ impl Thread {
     }
 
     /// When there is something to do, even if nothing waits.
-    fn next_turn(&self) -> Option<Instant> {
-        if let Some((failed_at, _)) = self.failed {
-            return Some(failed_at + PROBE);
+    fn next_turn(&self) -> Instant {
+        match self.failed {
+            Some((failed_at, _)) => failed_at + PROBE,
+            None if !self.ledger.deleted.is_empty() => Instant::now(),
+            None => self.next_upkeep,
         }
-        if !self.ledger.deleted.is_empty() {
-            return Some(Instant::now());
+    }
+
+    /// Each second: what is stored in a file that is no longer at its path is lost.
+    fn look_at_files(&mut self) {
+        let now = Instant::now();
+        if now >= self.next_look {
+            self.next_look = now + UPKEEP;
+            self.replaced = self.watched.replaced();
         }
-        let has_upkeep = self.ledger.has_keys() || self.remembers_earlier || self.has_erased;
-        has_upkeep.then_some(self.next_upkeep)
     }
 
     /// Stores the batch, all of it or nothing. If one change may be at fault, stores them one by one.
@@ -131,8 +168,7 @@ impl Thread {
         self.faults.count(self.batch.len());
         self.works();
         if self.outcomes.iter().any(Outcome::has_erased) {
-            self.has_erased = true;
-            self.overwrite_log();
+            self.empty_log();
         }
         for (job, outcome) in self.batch.drain(..).zip(self.outcomes.drain(..)) {
             job.complete(outcome);
@@ -183,7 +219,7 @@ impl Thread {
     /// Finds out whether the store works again. Space is what it lacks most often, so it needs some.
     fn probe(&mut self) {
         let Some((failed_at, bytes)) = self.failed else { return };
-        if failed_at.elapsed() < PROBE {
+        if failed_at.elapsed() < PROBE || self.replaced.is_some() {
             return;
         }
         let (least, most) = PROBE_BYTES;
@@ -208,12 +244,14 @@ impl Thread {
 
     /// Takes one step of what is not urgent.
     fn keep_up(&mut self) {
-        let began = Instant::now();
-        if began >= self.next_upkeep {
-            self.next_upkeep = began + UPKEEP;
-            if self.has_erased {
-                self.overwrite_log();
+        if Instant::now() >= self.next_upkeep {
+            if self.must_empty_log {
+                self.empty_log();
             }
+            self.move_log();
+            self.note_clock();
+            // Some of that can take long, and changes come first.
+            self.next_upkeep = Instant::now() + UPKEEP;
             if self.remembers_earlier && self.ledger.key_clock.forgets_earlier_runs(self.faults.ahead()) {
                 let step = self.step(|transaction, rows| transaction.forget_earlier_runs(rows));
                 self.remembers_earlier = step != Some(Step::Finished);
@@ -254,15 +292,40 @@ impl Thread {
         transact(&self.connection, &mut self.ledger, &self.faults, change)
     }
 
-    /// Removes erased data from the write-ahead log. A reader may prevent that; it is then tried again.
-    fn overwrite_log(&mut self) {
-        self.has_erased = !matches!(checkpoint(&self.connection), Ok(true));
+    /// Moves everything from the write-ahead log into the file. A reader may prevent that; it is then tried again.
+    fn empty_log(&mut self) {
+        self.must_empty_log = !matches!(checkpoint(&self.connection), Ok(true));
+    }
+
+    /// Moves what no reader needs from the write-ahead log into the file, at times. SQLite does that too, but does not say
+    /// that it fails: the log would grow without an end.
+    fn move_log(&mut self) {
+        let now = Instant::now();
+        let fault = self.faults.at_checkpoint();
+        if now < self.next_checkpoint && self.stuck.is_none() && fault.is_ok() {
+            return;
+        }
+        self.next_checkpoint = now + CHECKPOINT;
+        let moved = fault.and_then(|()| checkpoint_passively(&self.connection));
+        self.stuck = moved.err().map(|error| failure(&error));
+        self.shared.status.set_failing(self.stuck.as_ref());
+    }
+
+    /// Notes the clock of the file, so that the next run goes on from there even if no event comes.
+    fn note_clock(&mut self) {
+        if Instant::now() < self.next_note {
+            return;
+        }
+        self.next_note = Instant::now() + NOTE_CLOCK;
+        if let Err(broken) = self.transact(|transaction| transaction.note("UPDATE meta SET clock = ?1")) {
+            self.fails(broken.failure(), 0);
+        }
     }
 
     fn works(&mut self) {
         self.failed = None;
         self.shared.status.set_bytes(self.ledger.bytes());
-        self.shared.status.set_failing(None);
+        self.shared.status.set_failing(self.stuck.as_ref());
     }
 
     fn fails(&mut self, why: &StoreFailure, bytes: usize) {
@@ -274,18 +337,26 @@ impl Thread {
     /// Notes that everything is stored, and closes the file.
     fn finish(mut self) -> Answered<()> {
         let noted = contain_sync(|| {
+            if let Some(replaced) = self.watched.replaced() {
+                return Err(replaced);
+            }
             self.connection
                 .pragma_update(None, "synchronous", "FULL")
                 .map_err(|error| failure(&error))?;
-            let noted = self.transact(|transaction| {
-                let connection = transaction.connection;
-                connection.prepare_cached("UPDATE meta SET is_clean = 1")?.execute([])
-            });
+            let noted = self.transact(|transaction| transaction.note("UPDATE meta SET is_clean = 1, clock = ?1"));
             noted.map_err(|broken| broken.failure().clone())?;
-            checkpoint(&self.connection).map_err(|error| failure(&error))
+            checkpoint_patiently(&self.connection).map_err(|error| failure(&error))
         });
         match noted {
-            Ok(noted) => noted.map(|_| ()),
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => {
+                tracing::warn!(
+                    "another program reads the store's file, so the newest events stay in its write-ahead log (`-wal`): \
+                     keep both files together"
+                );
+                Ok(())
+            }
+            Ok(Err(failure)) => Err(failure),
             Err(panic) => Err(Broken::panicked(&panic).failure().clone()),
         }
     }

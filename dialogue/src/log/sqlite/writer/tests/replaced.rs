@@ -21,7 +21,6 @@ fn beside(desk: &Desk, suffix: &str) -> PathBuf {
 
 #[cfg(unix)]
 #[test]
-#[ignore = "fails until STORE"]
 fn nothing_is_accepted_for_a_file_that_is_no_longer_at_its_path() {
     for suffix in ["", "-wal", "-shm"] {
         let desk = Desk::new();

@@ -13,7 +13,6 @@ fn expired(desk: &Desk) -> usize {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_jump_of_the_wall_clock_deletes_nothing_and_dates_nothing_wrongly() {
     let mut desk = Desk::new();
     let room = desk.room("chat");
@@ -32,7 +31,6 @@ fn a_jump_of_the_wall_clock_deletes_nothing_and_dates_nothing_wrongly() {
 }
 
 #[test]
-#[ignore = "fails until STORE"]
 fn a_log_that_cannot_be_moved_into_the_file_is_reported() {
     let desk = Desk::new();
     let room = desk.room("chat");
