@@ -63,10 +63,6 @@ impl Lock {
     /// Also locks the database file itself. Only on Linux: elsewhere, this lock would be one with SQLite's own.
     pub(super) fn add_content(&mut self, path: &Path) -> Result<(), SqliteError> {
         let in_use = || Err(SqliteError::InUse { path: path.to_owned() });
-        // What hinders this will hinder SQLite, which then says so.
-        if !cfg!(target_os = "linux") {
-            return Ok(());
-        }
         let Ok(metadata) = fs::metadata(path) else {
             return Ok(());
         };
@@ -75,6 +71,12 @@ impl Lock {
         if open.contains(&inode) {
             return in_use();
         }
+        // SQLite would not say why it cannot read the file.
+        File::open(path).map_err(|error| io_error(path, error))?;
+        if !cfg!(target_os = "linux") {
+            return Ok(());
+        }
+        // A read-only file is refused later.
         let Ok(file) = OpenOptions::new().read(true).write(true).open(path) else {
             return Ok(());
         };
