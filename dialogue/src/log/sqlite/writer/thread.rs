@@ -1,23 +1,23 @@
-//! The writer's thread: takes what waits, stores it in one transaction, and answers. In between, it removes what is no
-//! longer kept, and finds out whether a store that fails works again.
+//! The writer's thread: takes what waits, stores it in one transaction, and answers. In between, [`upkeep`] does the rest.
+
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::count::signed;
 use super::failure::Broken;
 use super::fault::StoreFaults;
 use super::job::{Answered, Job, Outcome};
 use super::ledger::Ledger;
 use super::queue::Taken;
 use super::shared::Shared;
-use super::step::{Step, StepSize};
+use super::step::StepSize;
 use super::transaction::{Transaction, transact};
 use crate::containment::contain_sync;
 use crate::log::durable::StoreFailure;
-use crate::log::sqlite::connection::{checkpoint, checkpoint_passively, checkpoint_patiently};
+use crate::log::sqlite::connection::checkpoint_patiently;
 use crate::log::sqlite::failure::failure;
 use crate::log::sqlite::watched::Watched;
 
@@ -26,15 +26,6 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// How often the thread looks for keys to drop and for a log to overwrite.
 const UPKEEP: Duration = Duration::from_secs(1);
-
-/// How often the thread moves the write-ahead log into the file, even if little has changed, to learn whether it can.
-const CHECKPOINT: Duration = Duration::from_secs(10);
-
-/// How often the clock of the file is noted.
-const NOTE_CLOCK: Duration = Duration::from_secs(600);
-
-/// The least and the most that a probe writes. In between, it writes as much as the changes that failed.
-const PROBE_BYTES: (usize, usize) = (16 * 1024, 1024 * 1024);
 
 pub(super) struct Thread {
     connection: Connection,
@@ -85,9 +76,9 @@ impl Thread {
             replaced: None,
             next_look: now + UPKEEP,
             next_upkeep: now + UPKEEP,
-            next_checkpoint: now + CHECKPOINT,
+            next_checkpoint: now + upkeep::CHECKPOINT,
             stuck: None,
-            next_note: now + NOTE_CLOCK,
+            next_note: now + upkeep::NOTE_CLOCK,
             remembers_earlier: true,
             must_empty_log,
         }
@@ -134,15 +125,6 @@ impl Thread {
             Some((failed_at, _)) => failed_at + PROBE,
             None if !self.ledger.deleted.is_empty() => Instant::now(),
             None => self.next_upkeep,
-        }
-    }
-
-    /// Each second: what is stored in a file that is no longer at its path is lost.
-    fn look_at_files(&mut self) {
-        let now = Instant::now();
-        if now >= self.next_look {
-            self.next_look = now + UPKEEP;
-            self.replaced = self.watched.replaced();
         }
     }
 
@@ -216,110 +198,8 @@ impl Thread {
         }
     }
 
-    /// Finds out whether the store works again. Space is what it lacks most often, so it needs some.
-    fn probe(&mut self) {
-        let Some((failed_at, bytes)) = self.failed else { return };
-        if failed_at.elapsed() < PROBE || self.replaced.is_some() {
-            return;
-        }
-        let (least, most) = PROBE_BYTES;
-        let bytes = i64::try_from(bytes.clamp(least, most)).unwrap_or(i64::MAX);
-        let written = self.transact(|transaction| {
-            let mut write = transaction
-                .connection
-                .prepare_cached("UPDATE meta SET probe = zeroblob(?1)")?;
-            write.execute([bytes])
-        });
-        let cleared = written.and_then(|_| {
-            self.transact(|transaction| {
-                let mut clear = transaction.connection.prepare_cached("UPDATE meta SET probe = NULL")?;
-                clear.execute([])
-            })
-        });
-        match cleared {
-            Ok(_) => self.works(),
-            Err(broken) => self.fails(broken.failure(), 0),
-        }
-    }
-
-    /// Takes one step of what is not urgent.
-    fn keep_up(&mut self) {
-        if Instant::now() >= self.next_upkeep {
-            if self.must_empty_log {
-                self.empty_log();
-            }
-            self.move_log();
-            self.note_clock();
-            // Some of that can take long, and changes come first.
-            self.next_upkeep = Instant::now() + UPKEEP;
-            if self.remembers_earlier && self.ledger.key_clock.forgets_earlier_runs(self.faults.ahead()) {
-                let step = self.step(|transaction, rows| transaction.forget_earlier_runs(rows));
-                self.remembers_earlier = step != Some(Step::Finished);
-                return;
-            }
-        }
-        let now = self.ledger.key_clock.now(self.faults.ahead());
-        let bounds = self.faults.key_bounds();
-        let excess = self.ledger.excess_keys(now, bounds);
-        if excess > 0 {
-            self.step(|transaction, rows| transaction.drop_keys(excess.min(signed(rows as u64)), bounds));
-        } else if let Some(room) = self.ledger.deleted.last().copied()
-            && self.step(|transaction, rows| transaction.purge(room, rows)) == Some(Step::Finished)
-        {
-            self.ledger.deleted.retain(|deleted| *deleted != room);
-        }
-    }
-
-    /// Removes a number of rows, in a transaction of its own.
-    fn step(&mut self, step: impl FnOnce(&mut Transaction<'_>, usize) -> rusqlite::Result<Step>) -> Option<Step> {
-        let (began, rows) = (Instant::now(), self.step.rows());
-        match self.transact(|transaction| step(transaction, rows)) {
-            Ok(step) => {
-                self.works();
-                if step == Step::More {
-                    self.step.adapt(began);
-                }
-                Some(step)
-            }
-            Err(broken) => {
-                self.fails(broken.failure(), 0);
-                None
-            }
-        }
-    }
-
     fn transact<T>(&mut self, change: impl FnOnce(&mut Transaction<'_>) -> rusqlite::Result<T>) -> Result<T, Broken> {
         transact(&self.connection, &mut self.ledger, &self.faults, change)
-    }
-
-    /// Moves everything from the write-ahead log into the file. A reader may prevent that; it is then tried again.
-    fn empty_log(&mut self) {
-        self.must_empty_log = !matches!(checkpoint(&self.connection), Ok(true));
-    }
-
-    /// Moves what no reader needs from the write-ahead log into the file, at times. SQLite does that too, but does not say
-    /// that it fails: the log would grow without an end.
-    fn move_log(&mut self) {
-        let now = Instant::now();
-        let fault = self.faults.at_checkpoint();
-        if now < self.next_checkpoint && self.stuck.is_none() && fault.is_ok() {
-            return;
-        }
-        self.next_checkpoint = now + CHECKPOINT;
-        let moved = fault.and_then(|()| checkpoint_passively(&self.connection));
-        self.stuck = moved.err().map(|error| failure(&error));
-        self.shared.status.set_failing(self.stuck.as_ref());
-    }
-
-    /// Notes the clock of the file, so that the next run goes on from there even if no event comes.
-    fn note_clock(&mut self) {
-        if Instant::now() < self.next_note {
-            return;
-        }
-        self.next_note = Instant::now() + NOTE_CLOCK;
-        if let Err(broken) = self.transact(|transaction| transaction.note("UPDATE meta SET clock = ?1")) {
-            self.fails(broken.failure(), 0);
-        }
     }
 
     fn works(&mut self) {
