@@ -65,11 +65,12 @@ impl Thread {
             self.note_clock();
             // Some of that can take long, and changes come first.
             self.next_upkeep = Instant::now() + UPKEEP;
-            if self.remembers_earlier && self.ledger.key_clock.forgets_earlier_runs(self.faults.ahead()) {
-                let step = self.step(|transaction, rows| transaction.forget_earlier_runs(rows));
-                self.remembers_earlier = step != Some(Step::Finished);
-                return;
-            }
+        }
+        // First, so that no key of an earlier run is noted as lost that is about to be forgotten.
+        if self.remembers_earlier && self.ledger.key_clock.forgets_earlier_runs(self.faults.ahead()) {
+            let step = self.step(|transaction, rows| transaction.forget_earlier_runs(rows));
+            self.remembers_earlier = step != Some(Step::Finished);
+            return;
         }
         let now = self.ledger.key_clock.now(self.faults.ahead());
         let bounds = self.faults.key_bounds();
