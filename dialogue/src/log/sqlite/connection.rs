@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::SqliteError;
 use super::failure::is_damage;
-use super::location::{beside, io_error};
+use super::files::{beside, io_error};
 use super::settings::Durability;
 use crate::random::random_name;
 

@@ -1,11 +1,12 @@
 //! Where a file is: its canonical path, its lock, and what tells it from a copy.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::error::SqliteError;
+use super::files::{beside, device_and_inode, io_error, private};
 use super::lock::Lock;
 
 /// A file that exists, and that no other process may use until this is dropped.
@@ -16,9 +17,6 @@ pub(super) struct Location {
     /// Locked. The file itself stays: if it were removed, two processes could each lock one of that name.
     pub(super) lock: Lock,
 }
-
-/// A device and an inode, where there are such.
-pub(super) type Inode = (Option<i64>, Option<i64>);
 
 /// What tells a file from its copies. `None` if the file system does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,26 +118,11 @@ fn refuse_lost_content(path: &Path) -> Result<(), SqliteError> {
     })
 }
 
-/// The path of a file next to a file, with the same name and a suffix.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    path.with_file_name(name)
-}
-
 fn create(path: &Path) -> Result<(), SqliteError> {
     match private().write(true).create_new(true).open(path) {
         Ok(_) => Ok(()),
         Err(error) => Err(io_error(path, error)),
     }
-}
-
-/// How files are created: only the user of the process may read them.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 #[cfg(unix)]
@@ -161,25 +144,4 @@ pub(super) fn is_readable_by_all(_path: &Path) -> bool {
 #[cfg(not(unix))]
 fn has_several_names(_path: &Path) -> bool {
     false
-}
-
-#[cfg(unix)]
-pub(super) fn device_and_inode(metadata: &fs::Metadata) -> Inode {
-    use std::os::unix::fs::MetadataExt;
-    (Some(metadata.dev().cast_signed()), Some(metadata.ino().cast_signed()))
-}
-
-#[cfg(not(unix))]
-pub(super) fn device_and_inode(_metadata: &fs::Metadata) -> Inode {
-    (None, None)
-}
-
-/// Translates a failure of the operating system.
-pub(super) fn io_error(path: &Path, source: io::Error) -> SqliteError {
-    let path = path.to_owned();
-    match source.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => SqliteError::ReadOnly { path },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SqliteError::Full { path },
-        _ => SqliteError::Io { path, source },
-    }
 }

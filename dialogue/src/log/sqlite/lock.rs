@@ -10,7 +10,7 @@ use std::path::Path;
 use parking_lot::Mutex;
 
 use super::error::SqliteError;
-use super::location::{Inode, beside, device_and_inode, io_error, private};
+use super::files::{Inode, beside, device_and_inode, io_error, private};
 
 /// The lock of a file. Ends when it is dropped, or with the process. Drop it after the last connection.
 #[derive(Debug)]

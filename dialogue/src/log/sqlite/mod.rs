@@ -5,7 +5,7 @@
 //! - [`settings`] is the public builder, and [`error`] says why a file does not open.
 //! - [`appender`] is for measurements.
 //! - [`schema`] has the tables, each with what its columns mean.
-//! - [`open`] opens a file, with [`location`] (its path), [`lock`], [`meta`] (its row about itself) and [`migrations`].
+//! - [`open`] opens a file, with [`location`] (its path, with [`files`]), [`lock`], [`meta`] (its row about itself) and [`migrations`].
 //! - [`identity`] makes epochs.
 //! - [`store`] is the opened file, and [`watched`] notices when it is replaced. Its reads are in [`read`], on the connections of [`readers`]. Changes go to
 //!   [`writer`].
@@ -14,6 +14,7 @@ mod appender;
 mod connection;
 mod error;
 mod failure;
+mod files;
 mod identity;
 mod location;
 mod lock;

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::connection::{checkpoint_patiently, open_writer, set_synchronous, sqlite_error};
 use super::error::SqliteError;
+use super::files::{beside, io_error};
 use super::identity::{Identity, random_part};
-use super::location::{Location, beside, io_error, is_readable_by_all};
+use super::location::{Location, is_readable_by_all};
 use super::meta::{Meta, Opening};
 use super::migrations::{MIGRATIONS, migrate};
 use super::readers::Readers;

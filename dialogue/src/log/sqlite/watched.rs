@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::location::{Inode, beside, device_and_inode};
+use super::files::{Inode, beside, device_and_inode};
 use crate::log::durable::StoreFailure;
 
 /// The database, its write-ahead log and the index of that.
