@@ -27,6 +27,12 @@ const PROBE: Duration = Duration::from_secs(1);
 /// How often the thread looks for keys to drop and for a log to overwrite.
 const UPKEEP: Duration = Duration::from_secs(1);
 
+/// How often the thread moves the write-ahead log into the file, even if little has changed, to learn whether it can.
+const CHECKPOINT: Duration = Duration::from_secs(10);
+
+/// How often the clock of the file is noted.
+const NOTE_CLOCK: Duration = Duration::from_secs(600);
+
 pub(super) struct Thread {
     connection: Connection,
     ledger: Ledger,
@@ -76,9 +82,9 @@ impl Thread {
             replaced: None,
             next_look: now + UPKEEP,
             next_upkeep: now + UPKEEP,
-            next_checkpoint: now + upkeep::CHECKPOINT,
+            next_checkpoint: now + CHECKPOINT,
             stuck: None,
-            next_note: now + upkeep::NOTE_CLOCK,
+            next_note: now + NOTE_CLOCK,
             remembers_earlier: true,
             must_empty_log,
         }

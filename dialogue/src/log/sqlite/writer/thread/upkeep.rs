@@ -3,18 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PROBE, Thread, UPKEEP};
+use super::{CHECKPOINT, NOTE_CLOCK, PROBE, Thread, UPKEEP};
 use crate::log::sqlite::connection::{checkpoint, checkpoint_passively};
 use crate::log::sqlite::failure::failure;
 use crate::log::sqlite::writer::count::signed;
 use crate::log::sqlite::writer::step::Step;
 use crate::log::sqlite::writer::transaction::Transaction;
-
-/// How often the thread moves the write-ahead log into the file, even if little has changed, to learn whether it can.
-pub(super) const CHECKPOINT: Duration = Duration::from_secs(10);
-
-/// How often the clock of the file is noted.
-pub(super) const NOTE_CLOCK: Duration = Duration::from_secs(600);
 
 /// The least and the most that a probe writes. In between, it writes as much as the changes that failed.
 const PROBE_BYTES: (usize, usize) = (16 * 1024, 1024 * 1024);
