@@ -118,7 +118,6 @@ async fn erase_places(
     let (part, mut applied) = mpsc::channel::<()>(1);
     let of_done = Arc::clone(core);
     let stays = core.lifecycle.changes.token();
-    core.lifecycle.tasks.note_runtime();
     let done = move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
         of_done.history.note_erasure();
         let count = outcome.map(|places| {
