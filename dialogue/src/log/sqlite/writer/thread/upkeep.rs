@@ -1,7 +1,7 @@
 //! What the thread does besides changes: probes a store that fails, looks after the files, and removes what is no longer
 //! kept.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{CHECKPOINT, NOTE_CLOCK, PROBE, Thread, UPKEEP};
 use crate::log::sqlite::connection::{checkpoint, checkpoint_passively};
