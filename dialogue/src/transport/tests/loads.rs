@@ -20,9 +20,15 @@ async fn a_join_gets_a_room_that_expires_while_it_is_loaded() {
     let store = FakeStore::new();
     put(&store, &first(&store, "lobby-1"), 3);
     let dialogue = server(&store);
-    let mut ada = peer(&dialogue, "ada").await;
-    // Present, but not loaded.
-    assert!(dialogue.room(LOBBY).await.expect("an answer").is_some());
+    let (mut ada, mut ben) = (peer(&dialogue, "ada").await, peer(&dialogue, "ben").await);
+    // Ben's join makes the room present, but does not load it: the store takes too long.
+    store.hold_reads(true);
+    ben.send(&json!({ "type": "join", "roomId": "lobby-1" })).await;
+    settle().await;
+    store.hold_next_read();
+    store.hold_reads(false);
+    assert_eq!(ben.receive_type("error").await["code"], "UNAVAILABLE");
+    assert!(dialogue.here().room(LOBBY).is_some(), "it is present");
     tokio::time::sleep(IDLE * 4 / 5).await;
     store.hold_reads(true);
     let since = json!({ "epoch": store.first_epoch("lobby-1"), "seq": 1 });
