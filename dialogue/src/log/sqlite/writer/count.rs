@@ -48,7 +48,8 @@ impl KeyCount {
         self.change(total, now);
     }
 
-    pub(super) fn total(&self) -> i64 {
+    #[cfg(test)]
+    fn total(&self) -> i64 {
         self.total
     }
 

@@ -190,11 +190,6 @@ impl Ledger {
         self.bytes
     }
 
-    /// Whether there are keys that may have to be dropped at some time.
-    pub(super) fn has_keys(&self) -> bool {
-        self.keys.total() > 0
-    }
-
     /// How many keys have to be dropped, at this time.
     pub(super) fn excess_keys(&mut self, now: i64, bounds: KeyBounds) -> i64 {
         self.keys.excess(now, bounds)
