@@ -21,6 +21,8 @@ pub(crate) enum LoadedFor<'a> {
     Client(&'a ClientState),
     /// It is about to go, so no limit applies.
     Deletion,
+    /// It is left over from an earlier run, and expires unless its creator comes back. It takes a place of clients.
+    Expiry,
 }
 
 /// A created room in the store.

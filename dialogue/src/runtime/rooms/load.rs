@@ -212,7 +212,7 @@ async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) -> bool {
             return true;
         };
         // A loaded room expires as always.
-        match find_or_load(core, &id, LoadedFor::Server).await {
+        match find_or_load(core, &id, LoadedFor::Expiry).await {
             Ok(_) => {
                 left.lock().pop();
             }
