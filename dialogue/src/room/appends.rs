@@ -29,6 +29,13 @@ impl ClientAppends {
         }
     }
 
+    /// The outcome of a client's latest event is unknown from now on, before its deadline.
+    pub(crate) fn note_unknown(&mut self, client: ClientKey, now: Instant) {
+        if let Some((_, deadline)) = self.0.get_mut(&client) {
+            *deadline = now.min(*deadline);
+        }
+    }
+
     /// If an event of a client is on its way: when its outcome counts as unknown.
     pub(crate) fn deadline(&self, client: ClientKey) -> Option<Instant> {
         self.0.get(&client).map(|(_, deadline)| *deadline)

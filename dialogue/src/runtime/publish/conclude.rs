@@ -169,6 +169,9 @@ impl HandedOver {
             ..
         } = self;
         let room = Arc::clone(&on_its_way.room);
+        if let Some(sender) = &on_its_way.sender {
+            room.lock().appends.note_unknown(sender.key, Instant::now());
+        }
         let (server, unresolved) = (Arc::downgrade(&core), Arc::new(Unresolved { on_its_way, hold }));
         room.applying().push_unknown(Arc::new(move || {
             let (server, unresolved) = (Weak::clone(&server), Arc::clone(&unresolved));
