@@ -47,8 +47,6 @@ pub(in crate::runtime) async fn delete_room(
     let (sender, receiver) = oneshot::channel();
     let (for_done, of_done) = (Arc::clone(core), Arc::clone(room));
     let stays = core.lifecycle.changes.token();
-    // The store's thread starts the task that applies the deletion, in a runtime that is known.
-    core.lifecycle.tasks.note_runtime();
     let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
         apply_in_order(&for_done, &of_done, LogPlace::Unnumbered, move |core, room| {
             let _stays = stays;
