@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::EventMessage;
+use crate::log::tests::fake_store::broken;
 
 #[tokio::test(start_paused = true)]
 async fn an_event_is_delivered_and_then_confirmed_once_the_store_has_it() {
@@ -110,6 +111,22 @@ async fn an_event_without_history_does_not_wait_for_an_unknown_outcome() {
     assert_eq!(ada.received().await, ["event 1 #1"]);
     ada.trigger(6, "fleeting", None, None).await;
     assert_eq!(ada.received().await, ["event 6", "ok 6"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_without_history_does_not_wait_for_an_outcome_that_is_unknown_early() {
+    let (store, dialogue) = plain().await;
+    let mut ada = member(&dialogue).await;
+    ada.plenty(1).await;
+    store.hide(broken());
+    assert_eq!(ada.received().await, ["error 1 OUTCOME_UNKNOWN"]);
+    ada.trigger(2, "fleeting", None, None).await;
+    assert_eq!(ada.received().await, ["error 2 UNAVAILABLE"], "at once");
+    store.recover();
+    pass(2).await;
+    assert_eq!(ada.received().await, ["event 1 #1"]);
+    ada.trigger(3, "fleeting", None, None).await;
+    assert_eq!(ada.received().await, ["event 3", "ok 3"]);
 }
 
 #[tokio::test(start_paused = true)]
