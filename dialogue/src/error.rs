@@ -66,7 +66,7 @@ pub enum Error {
     /// A room could not be looked up.
     #[cfg(feature = "runtime")]
     #[error(transparent)]
-    RoomUnavailable(#[from] RoomUnavailable),
+    FindRoom(#[from] RoomUnavailable),
     /// A room could not be created.
     #[cfg(feature = "runtime")]
     #[error(transparent)]
