@@ -90,8 +90,8 @@ CREATE TABLE events (
     type INTEGER NOT NULL,
     -- The event's number in the room. The types of a room share its numbers.
     seq INTEGER NOT NULL,
-    -- When the store received it, in ms since 1970, by the clock of the file, which follows the wall clock without
-    -- jumps: at half to double speed while a server runs. Never decreases from row to row.
+    -- When the store received it, in ms since 1970, by the clock of the file. That clock follows the wall clock without
+    -- jumps, at most a tenth faster or slower, while a server runs. Never decreases from row to row.
     at INTEGER NOT NULL,
     -- The user who sent it.
     sender TEXT NOT NULL,
