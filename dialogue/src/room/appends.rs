@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::connection::ClientKey;
 
-/// How many events of each client are on their way through a store, and the deadline of the latest. Empty without a store.
+/// How many events of each client are on their way through a store, and when the outcome of
+/// the latest counts as unknown. Empty without a store.
 #[derive(Debug, Default)]
 pub(crate) struct ClientAppends(HashMap<ClientKey, (usize, Instant)>);
 

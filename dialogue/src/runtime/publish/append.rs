@@ -57,7 +57,7 @@ pub(super) async fn append(
 }
 
 /// Waits until no event of the sender is on its way in this room: an event without history must not overtake it. Does not wait
-/// for an event whose outcome is unknown since its deadline: that may take as long as the store fails.
+/// for an event whose outcome is unknown: that may take as long as the store fails.
 pub(super) async fn earlier_of(
     core: &Core,
     room: &RoomCell,
