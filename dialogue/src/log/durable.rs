@@ -65,6 +65,12 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// The newest events of each type, to begin the window with.
     fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow>;
 
+    /// The highest number that a room has used. 0 if it has used none.
+    fn top(&self, room: RoomKey) -> Answer<u64> {
+        let window = self.window(room, Arc::new(|_| 0), LogBounds::NONE);
+        Box::pin(async move { Ok(window.await?.top) })
+    }
+
     /// All events of the wanted types with a number above `after`, up to `through`; `u64::MAX` stands for the last one.
     fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay>;
 

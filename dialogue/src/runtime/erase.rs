@@ -15,7 +15,7 @@ use crate::connection::Frame;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::archive_queue::Series;
 use crate::log::durable::{DurableLog, ErasedPlace, RoomKey, StoredPlace};
-use crate::log::{ErasedHistory, LogBounds, StoredEvent};
+use crate::log::{ErasedHistory, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
@@ -81,8 +81,7 @@ async fn erase_in_store(
         id: id.clone(),
         epoch: Arc::clone(epoch),
     };
-    let window = store.window(room.clone(), Arc::new(|_| 0), LogBounds::NONE);
-    let top = within_deadline(core, window).await?.top;
+    let top = within_deadline(core, store.top(room.clone())).await?;
     if !(1..=top).contains(&seq) {
         return Ok(false);
     }

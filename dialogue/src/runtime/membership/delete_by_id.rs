@@ -9,11 +9,12 @@ use super::delete_room::{delete_at_once, delete_room};
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::log::StoreFailure;
-use crate::room::{LogPlace, Origin, RoomCell};
+use crate::room::LogPlace;
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{read_within_deadline, within_deadline};
 use crate::runtime::publish::apply_queue::apply_in_order;
 use crate::runtime::rooms::load::{creator_of, find_for_deletion};
+use crate::runtime::rooms::on_demand::template_of;
 
 /// Deletes the room with this id, and this epoch if there is one. The log of an idle on-demand room is deleted too.
 pub(in crate::runtime) async fn delete_by_id(
@@ -79,27 +80,11 @@ async fn forget_idle(core: &Arc<Core>, id: &RoomId, epoch: Option<&str>) -> Resu
             is_idle
         }));
     };
-    let on_demand = core
-        .rooms
-        .blueprint(id)
-        .filter(|blueprint| blueprint.template.family.on_demand);
-    let Some(blueprint) = on_demand else {
+    if template_of(core, id).is_none() {
         return Ok(false);
-    };
+    }
     let key = read_within_deadline(core, durable.room(id)).await?.key;
-    let template = Arc::clone(&blueprint.template);
-    let room = Arc::new(RoomCell::new(
-        id.clone(),
-        template,
-        None,
-        Origin::OnDemand,
-        key.epoch.clone(),
-    ));
-    let used = match core.history.read_window(&room) {
-        Some(answer) if is_it(&key.epoch) => read_within_deadline(core, answer).await?.top > 0,
-        _ => false,
-    };
-    if !used {
+    if !is_it(&key.epoch) || read_within_deadline(core, durable.top(key.clone())).await? == 0 {
         return Ok(false);
     }
     let (sender, receiver) = oneshot::channel();

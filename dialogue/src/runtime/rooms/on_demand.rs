@@ -10,7 +10,7 @@ use super::load::{RoomUnavailable, find_or_load};
 use super::registry::NotAdded;
 use crate::connection::ClientState;
 use crate::id::RoomId;
-use crate::log::{LogBounds, Remembered, StoreFailure};
+use crate::log::{Remembered, StoreFailure};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell, RoomTemplate};
 use crate::runtime::core::Core;
@@ -37,7 +37,7 @@ pub(in crate::runtime) async fn find_or_prepare(
 }
 
 /// The template of the on-demand rooms that an id belongs to.
-fn template_of(core: &Core, room_id: &str) -> Option<Arc<RoomTemplate>> {
+pub(in crate::runtime) fn template_of(core: &Core, room_id: &str) -> Option<Arc<RoomTemplate>> {
     let blueprint = core.rooms.blueprint(room_id)?;
     let is_on_demand = blueprint.template.family.on_demand && RoomId::is_valid(room_id);
     is_on_demand.then(|| Arc::clone(&blueprint.template))
@@ -120,10 +120,7 @@ pub(in crate::runtime) async fn find_for_server(
 async fn has_log(core: &Core, room: &RoomCell) -> Result<bool, StoreFailure> {
     let top = match &core.history.durable {
         None => room.lock().record.seq(),
-        Some(durable) => {
-            let window = durable.window(room_key(room), Arc::new(|_| 0), LogBounds::NONE);
-            read_within_deadline(core, window).await?.top
-        }
+        Some(durable) => read_within_deadline(core, durable.top(room_key(room))).await?,
     };
     Ok(top > 0)
 }
