@@ -171,7 +171,7 @@ impl Dialogue {
     ///
     /// Safe to drop: the room is present or not, and nothing else changes.
     pub async fn room(&self, room: impl RoomRef) -> Result<Option<RoomHandle>, RoomUnavailable> {
-        let (id, epoch) = (room.room_id(), room.room_epoch().map(str::to_owned));
+        let (id, epoch) = parts_of(&room);
         if let Some(room) = self.core.rooms.find_incarnation(&id, epoch.as_deref()) {
             return Ok(Some(self.core.room(&room)));
         }

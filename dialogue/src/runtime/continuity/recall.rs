@@ -12,9 +12,8 @@ use crate::id::EventName;
 use crate::log::durable::KeyOutcome;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::deadline::{log_failed_read, within};
+use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::history::keep::room_key;
-use crate::store_failure::StoreFailure;
 
 /// Whether a store keeps this event of a room, and its key.
 pub(crate) fn is_stored(core: &Core, room: &RoomCell, event: &EventName) -> bool {
@@ -38,7 +37,6 @@ pub(crate) fn recall(
     if !is_repetition && !may_be_of_earlier_run {
         return None;
     }
-    let deadline = core.limits.append_deadline;
     let (core, durable) = (Arc::clone(core), Arc::clone(durable));
     let (room, client) = (Arc::clone(room), Arc::clone(client));
     Some(Box::new(move |key| {
@@ -50,8 +48,7 @@ pub(crate) fn recall(
                 }
                 Ok(outcome)
             };
-            let told: Result<_, StoreFailure> = within(deadline, asked).await;
-            told.inspect_err(|failure| log_failed_read(&core, failure))
+            read_within_deadline(&core, asked).await
         }
         .boxed()
     }))
