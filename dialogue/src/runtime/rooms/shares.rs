@@ -60,12 +60,12 @@ impl Rooms {
                 self.charge(present, room, share.clone())?;
                 present.loaded_for.insert(room.id.clone(), share);
             }
-            LoadedFor::Expiry if is_of_client => {
+            _ if !is_of_client => {}
+            LoadedFor::Expiry => {
                 self.check_clients(present)?;
                 present.of_clients += 1;
             }
-            LoadedFor::Server | LoadedFor::Deletion if is_of_client => present.of_clients += 1,
-            LoadedFor::Server | LoadedFor::Deletion | LoadedFor::Expiry => {}
+            LoadedFor::Server | LoadedFor::Deletion => present.of_clients += 1,
         }
         Ok(())
     }
