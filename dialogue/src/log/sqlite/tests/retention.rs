@@ -118,20 +118,14 @@ fn events_that_are_too_old_go_and_each_type_has_its_own_age() {
     close(log);
 }
 
-#[test]
-fn a_room_that_is_being_removed_does_not_count() {
-    let folder = Folder::new();
-    let log = open(&folder, Retention::FOREVER, Retention::FOREVER);
-    let room = key(&log, "a");
-    append(&log, &room, "line", 10);
-    close(log);
-    // As between two steps of the removal of a deleted room.
-    folder
-        .connection()
+/// What retention finds between two steps of the removal of the deleted room `a`.
+fn expired_during_removal(folder: &Folder, shared: Retention, now: i64) -> Vec<ExpiredEvent> {
+    let connection = folder.connection();
+    connection
         .execute("UPDATE rooms SET name = NULL WHERE name = 'a'", [])
         .unwrap();
     let policy = RetentionPolicy {
-        shared: Retention::FOREVER.with_bytes(1),
+        shared,
         ..RetentionPolicy::default()
     };
     let identity = Identity {
@@ -139,8 +133,17 @@ fn a_room_that_is_being_removed_does_not_count() {
         generation: "g".into(),
         run: 1,
     };
-    let found = read::expired::expired(&folder.connection(), &identity, &policy, 0, ALL).unwrap();
-    assert_eq!(found, []);
+    read::expired::expired(&connection, &identity, &policy, now, ALL).unwrap()
+}
+
+#[test]
+fn a_room_that_is_being_removed_does_not_count() {
+    let folder = Folder::new();
+    let log = open(&folder, Retention::FOREVER, Retention::FOREVER);
+    let room = key(&log, "a");
+    append(&log, &room, "line", 10);
+    close(log);
+    assert_eq!(expired_during_removal(&folder, Retention::FOREVER.with_bytes(1), 0), []);
 }
 
 #[test]
@@ -151,20 +154,6 @@ fn retention_waits_until_deleted_rooms_are_removed() {
     append(&log, &room, "line", 10);
     append(&log, &other, "line", 10);
     close(log);
-    // As between two steps of the removal of a deleted room.
-    folder
-        .connection()
-        .execute("UPDATE rooms SET name = NULL WHERE name = 'a'", [])
-        .unwrap();
-    let policy = RetentionPolicy {
-        shared: Retention::FOREVER.with_bytes(1).with_age(Duration::ZERO),
-        ..RetentionPolicy::default()
-    };
-    let identity = Identity {
-        secret: [0; 32],
-        generation: "g".into(),
-        run: 1,
-    };
-    let found = read::expired::expired(&folder.connection(), &identity, &policy, i64::MAX, ALL).unwrap();
-    assert_eq!(found, []);
+    let shared = Retention::FOREVER.with_bytes(1).with_age(Duration::ZERO);
+    assert_eq!(expired_during_removal(&folder, shared, i64::MAX), []);
 }

@@ -160,26 +160,7 @@ fn within<T: Send + 'static>(done: Done<T>, change: impl FnOnce(Done<T>)) {
 
 impl DurableLog for Awaited {
     fn append(&self, append: Append) {
-        let Append {
-            room,
-            event,
-            from,
-            prepared,
-            key,
-            ticket,
-            done,
-        } = append;
-        within(done, |done| {
-            self.0.append(Append {
-                room,
-                event,
-                from,
-                prepared,
-                key,
-                ticket,
-                done,
-            });
-        });
+        within(append.done, |done| self.0.append(Append { done, ..append }));
     }
 
     fn create_room(&self, room: NewRoom) -> Answer<Result<Arc<str>, RoomExists>> {

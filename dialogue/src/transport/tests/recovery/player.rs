@@ -106,6 +106,10 @@ pub(super) fn read(text: &Value) -> Received {
         number: event["data"]["number"].as_u64().expect("a number"),
         seq: event["seq"].as_u64(),
     };
+    let events = || {
+        let listed = text["events"].as_array().expect("events");
+        listed.iter().map(happened).collect()
+    };
     match text["type"].as_str() {
         Some("connected") => Received::Connected,
         Some("joined") => Received::Joined {
@@ -113,20 +117,10 @@ pub(super) fn read(text: &Value) -> Received {
             epoch: string("epoch"),
             seq: text["seq"].as_u64().expect("a number"),
             recovered: text["recovered"].as_bool(),
-            events: text["events"]
-                .as_array()
-                .expect("events")
-                .iter()
-                .map(happened)
-                .collect(),
+            events: events(),
         },
         Some("history") => Received::Page {
-            events: text["events"]
-                .as_array()
-                .expect("events")
-                .iter()
-                .map(happened)
-                .collect(),
+            events: events(),
             more: text["more"].as_bool().expect("whether there are more"),
         },
         Some("event") => Received::Event(string("roomId"), happened(text)),
