@@ -246,8 +246,8 @@ impl Run {
                     let epoch = here
                         .as_ref()
                         .filter(|_| !since.elsewhere)
-                        .map_or("gone", |room| room.epoch());
-                    let seq = self.model.top(epoch).saturating_sub(since.back.into());
+                        .map_or("gone".to_owned(), |room| room.epoch());
+                    let seq = self.model.top(&epoch).saturating_sub(since.back.into());
                     request["since"] = json!({ "epoch": epoch, "seq": seq });
                 }
                 request
@@ -342,7 +342,7 @@ impl Run {
         let epoch = request["roomId"]
             .as_str()
             .and_then(|id| self.dialogue.here().room(id))
-            .map(|room| room.epoch().to_owned());
+            .map(|room| room.epoch());
         self.model.record_request(&request, epoch);
         connection
             .socket

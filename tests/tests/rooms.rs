@@ -121,7 +121,7 @@ async fn an_on_demand_room_stays_when_a_client_rejoins_in_time() {
     let server = TestServer::limited(idle(100)).await;
     let mut ada = server.joined("ada", "lobby-x").await;
     let mut bob = server.joined("bob", "lobby-other").await;
-    let epoch = server.room(lobby("x")).await.expect("the room").epoch().to_owned();
+    let epoch = server.room(lobby("x")).await.expect("the room").epoch();
     ada.request(json!({ "type": "leave", "roomId": "lobby-x" })).await;
     ada.join("lobby-x").await;
     // `bob` leaves later than `ada`. When his room is gone, the idle time of `ada`'s room is over, too.

@@ -83,7 +83,7 @@ impl RoomDetails {
         let mut unlisted: Vec<_> = policy.unlisted().collect();
         unlisted.sort_by(|a, b| a.name().cmp(b.name()));
         let events = policy.definitions().chain(unlisted);
-        let (members, seq) = {
+        let (members, epoch, seq) = {
             let state = room.lock();
             let members = state.local.all().take(MAX_MEMBERS).map(|client| MemberRow {
                 client_id: client.id.clone(),
@@ -94,7 +94,7 @@ impl RoomDetails {
                     .map(|subscriptions| room.subscription_names(subscriptions).into_names())
                     .unwrap_or_default(),
             });
-            (members.collect(), state.record.seq())
+            (members.collect(), state.record.epoch().to_string(), state.record.seq())
         };
         Self {
             row: RoomRow::of(room),
@@ -105,7 +105,7 @@ impl RoomDetails {
                 Origin::OnDemand => "onDemand",
             },
             created_by_id: room.created_by.clone(),
-            epoch: room.epoch.as_ref().to_owned(),
+            epoch,
             seq,
             open: policy.closed_names().is_none(),
             default_subscriptions: room.subscription_names(&template.default_subscriptions).into_names(),

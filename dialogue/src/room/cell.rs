@@ -27,8 +27,9 @@ pub(crate) struct RoomCell {
     pub(crate) origin: Origin,
     /// Whose share of rooms this room takes; `None` if the server created it.
     pub(crate) holder: Option<Holder>,
-    /// Identifies this incarnation of the room. A later room with the same id has a different epoch.
-    pub(crate) epoch: Arc<str>,
+    /// Identifies this incarnation of the room. It never changes, and a later room with the same id has another one.
+    /// [`RoomRecord::epoch`](super::record::RoomRecord::epoch) is what clients know.
+    pub(crate) incarnation: Arc<str>,
     /// Runs the hooks about the creation and the deletion of this room, in order.
     pub(crate) hooks: SerialQueue,
     /// The changes of the log that wait to be applied. Empty without a store.
@@ -52,6 +53,9 @@ pub(crate) enum Origin {
 }
 
 impl RoomCell {
+    /// `epoch` identifies the incarnation. Clients know it as the room's epoch until [`RoomRecord::renew`] gives it another one.
+    ///
+    /// [`RoomRecord::renew`]: super::record::RoomRecord::renew
     pub(crate) fn new(
         id: RoomId,
         template: Arc<RoomTemplate>,
@@ -59,14 +63,14 @@ impl RoomCell {
         origin: Origin,
         epoch: Arc<str>,
     ) -> Self {
-        let state = Mutex::new(RoomState::new(template.max_size));
+        let state = Mutex::new(RoomState::new(template.max_size, Arc::clone(&epoch)));
         Self {
             id,
             template,
             created_by,
             origin,
             holder: None,
-            epoch,
+            incarnation: epoch,
             hooks: SerialQueue::default(),
             applying: OnceLock::new(),
             loaded: OnceCell::new(),

@@ -65,7 +65,7 @@ pub(crate) use {
     cell::{Origin, RoomCell, ServedRoomState},
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},
-    record::NoSeat,
+    record::{NoSeat, RoomRecord},
     stored_config::StoredRoomConfig,
     subscriptions::Subscriptions,
     typed::{ListenScope, Room},

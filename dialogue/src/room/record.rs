@@ -1,11 +1,15 @@
-//! A room's record: the number of its last event, how many seats are taken, and whether the room still exists. Pure.
+//! A room's record: its epoch, the number of its last event, how many seats are taken, and whether the room still exists. Pure.
 //!
 //! The record does not know who the members are. Several nodes would share this part of a room; each node has its own
 //! [`super::local`].
 
+use std::sync::Arc;
+
 /// The state of a room that does not depend on who its members are.
 #[derive(Debug)]
 pub(crate) struct RoomRecord {
+    /// The epoch that clients know: positions in another one are not valid.
+    epoch: Arc<str>,
     /// The number of the last event with history; 0 before the first.
     seq: u64,
     /// The number of seats; `None` for no limit.
@@ -35,8 +39,9 @@ pub(crate) enum NoSeat {
 }
 
 impl RoomRecord {
-    pub(super) fn new(max_size: Option<usize>) -> Self {
+    pub(super) fn new(max_size: Option<usize>, epoch: Arc<str>) -> Self {
         Self {
+            epoch,
             seq: 0,
             max_size,
             taken: 0,
@@ -109,6 +114,11 @@ impl RoomRecord {
         }
         self.noted_empty = Some(self.joins);
         self.noted_empty
+    }
+
+    /// The epoch that clients know: positions in another one are not valid. Numbers do not begin anew with it.
+    pub(crate) fn epoch(&self) -> &Arc<str> {
+        &self.epoch
     }
 
     /// The number of the last event with history; 0 before the first.

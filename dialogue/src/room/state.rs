@@ -1,5 +1,7 @@
 //! The state that a room's lock guards: the record, and the members on this node. They change together. Pure.
 
+use std::sync::Arc;
+
 use super::appends::ClientAppends;
 use super::local::LocalMembers;
 use super::record::{NoSeat, RoomRecord};
@@ -17,9 +19,9 @@ pub(crate) struct RoomState<S> {
 }
 
 impl<S: Clone> RoomState<S> {
-    pub(crate) fn new(max_size: Option<usize>) -> Self {
+    pub(crate) fn new(max_size: Option<usize>, epoch: Arc<str>) -> Self {
         Self {
-            record: RoomRecord::new(max_size),
+            record: RoomRecord::new(max_size, epoch),
             local: LocalMembers::default(),
             returning: ReturningUsers::default(),
             appends: ClientAppends::default(),
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn takes_no_more_members_than_its_size() {
-        let mut room = RoomState::new(Some(1));
+        let mut room = RoomState::new(Some(1), "epoch".into());
         assert_eq!(room.join(ClientKey(1), 1, Subscriptions::all()), Ok(()));
         assert_eq!(room.join(ClientKey(2), 2, Subscriptions::all()), Err(NoSeat::Full));
         assert_eq!(
@@ -93,7 +95,7 @@ mod tests {
 
     #[test]
     fn rejects_a_join_after_the_room_was_deleted() {
-        let mut room = RoomState::new(None);
+        let mut room = RoomState::new(None, "epoch".into());
         room.join(ClientKey(1), 1, Subscriptions::all()).expect("a seat");
         assert_eq!(room.delete(), Some(vec![1]));
         assert_eq!(room.delete(), None);
@@ -103,7 +105,7 @@ mod tests {
 
     #[test]
     fn an_empty_room_is_noted_once_after_each_departure() {
-        let (mut room, key) = (RoomState::new(None), ClientKey(1));
+        let (mut room, key) = (RoomState::new(None, "epoch".into()), ClientKey(1));
         assert_eq!((room.record.note_empty(), room.record.note_empty()), (Some(0), None));
         room.join(key, 1, Subscriptions::all()).expect("a seat");
         assert_eq!(room.record.note_empty(), None, "the room has a member");
@@ -113,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_member_has_every_event_only_since_it_subscribed() {
-        let (mut room, key) = (RoomState::new(None), ClientKey(1));
+        let (mut room, key) = (RoomState::new(None, "epoch".into()), ClientKey(1));
         room.record.advance();
         room.join(key, 1, named(&["a"])).expect("a seat");
         assert!(!room.is_complete_since(key, 0), "the member joined later");
@@ -164,7 +166,7 @@ mod tests {
     proptest! {
         #[test]
         fn subscribers_are_exactly_the_members_that_subscribed(steps in prop::collection::vec(step(), 0..60)) {
-            let mut room = RoomState::new(Some(3));
+            let mut room = RoomState::new(Some(3), "epoch".into());
             let mut model: BTreeMap<u64, Subscriptions> = BTreeMap::new();
             for step in steps {
                 match step {

@@ -13,7 +13,7 @@ pub trait RoomRef {
     /// The room's id.
     fn room_id(&self) -> RoomId;
 
-    /// The epoch of the room, if this value means one particular incarnation of it.
+    /// Identifies the room's incarnation, if this value means one particular one.
     #[doc(hidden)]
     fn room_epoch(&self) -> Option<&str> {
         None

@@ -35,8 +35,8 @@ const SEARCH_DEADLINE: Duration = Duration::from_secs(600);
 /// Erases the event with this number in this incarnation of a room. Returns whether the server had its data.
 pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, seq: u64) -> Result<bool, EraseError> {
     match core.store_to_change() {
-        Some(store) => erase_in_store(core, store, &room.id, &room.epoch, seq).await,
-        None => Ok(erase_in_memory(core, &room.id, &room.epoch, seq)),
+        Some(store) => erase_in_store(core, store, &room.id, &room.incarnation, seq).await,
+        None => Ok(erase_in_memory(core, &room.id, &room.incarnation, seq)),
     }
 }
 
@@ -182,7 +182,7 @@ fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: EventName, seqs: Vec<u64
         replace_in_window(core, &room.id, &seqs);
         tell(core, &room.id, &state, &seqs);
     }
-    inform(core, &room.id, &room.epoch, Some(event), seqs);
+    inform(core, &room.id, &room.incarnation, Some(event), seqs);
 }
 
 /// Erases events in the window, which may have been read from the store before.
@@ -217,7 +217,7 @@ async fn erase_user_in_memory(core: &Arc<Core>, user: &UserId) -> u64 {
 /// A room's events in memory, and the incarnation that they belong to, if this server knows it.
 fn in_one_incarnation(core: &Core, id: &RoomId) -> (Option<Arc<str>>, Vec<StoredEvent>) {
     let epoch = || match core.rooms.find(id) {
-        Some(room) => Some(Arc::clone(&room.epoch)),
+        Some(room) => Some(Arc::clone(&room.incarnation)),
         None => Some(core.history.remembered(id)?.epoch),
     };
     loop {

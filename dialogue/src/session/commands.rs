@@ -341,7 +341,7 @@ impl Conversation {
                         user: self.client.user_id.clone(),
                         holder: self.client.holder(),
                         connection: self.client.id.clone(),
-                        epoch: Arc::clone(&room.epoch),
+                        epoch: Arc::clone(&room.incarnation),
                         key,
                         repeats,
                         is_stored,

@@ -93,7 +93,7 @@ impl Trouble {
 }
 
 fn incarnation(room: &RoomHandle) -> Incarnation {
-    (room.id().to_string(), room.epoch().to_owned())
+    (room.id().to_string(), room.epoch())
 }
 
 /// Builds the server.

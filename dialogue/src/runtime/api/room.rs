@@ -65,10 +65,11 @@ impl RoomHandle {
         self.cell.created_by.as_ref()
     }
 
-    /// Identifies this incarnation of the room. Another room with the same id has another epoch.
+    /// The epoch that the room's clients know: the numbers of its events (`seq`) mean the same only within one epoch.
+    /// Another room with the same id has another epoch.
     #[must_use]
-    pub fn epoch(&self) -> &str {
-        &self.cell.epoch
+    pub fn epoch(&self) -> String {
+        self.cell.lock().record.epoch().to_string()
     }
 
     /// The room as it is present now. An on-demand room that was idle meanwhile is another cell of the same incarnation.
@@ -81,7 +82,10 @@ impl RoomHandle {
         let is_deleted = self.cell.lock().record.is_deleted();
         match is_deleted {
             false => Some(Arc::clone(&self.cell)),
-            true => self.core.rooms.find_incarnation(&self.cell.id, Some(&self.cell.epoch)),
+            true => self
+                .core
+                .rooms
+                .find_incarnation(&self.cell.id, Some(&self.cell.incarnation)),
         }
     }
 
@@ -135,7 +139,7 @@ impl RoomHandle {
         Trigger::typed(
             Arc::clone(&self.core),
             self.cell.id.clone(),
-            Some(self.cell.epoch.to_string()),
+            Some(self.cell.incarnation.to_string()),
             move |_| cell,
             data.into_outgoing(),
         )
@@ -209,7 +213,7 @@ impl RoomHandle {
         let idle = match self.in_this_process() {
             Some(_) => None,
             None => {
-                let found = find_for_server(&self.core, &self.cell.id, Some(&self.cell.epoch), |_| false);
+                let found = find_for_server(&self.core, &self.cell.id, Some(&self.cell.incarnation), |_| false);
                 Box::pin(found).await?
             }
         };
@@ -232,7 +236,7 @@ impl RoomHandle {
     /// Without a store, the room is deleted completely when this future is first polled, or not at all. With one, the deletion
     /// continues if the future is dropped.
     pub async fn delete(&self) -> Result<bool, StoreFailure> {
-        let existed = delete_by_id(&self.core, &self.cell.id, Some(&self.cell.epoch)).await;
+        let existed = delete_by_id(&self.core, &self.cell.id, Some(&self.cell.incarnation)).await;
         consume_budget().await;
         existed
     }
@@ -244,7 +248,7 @@ impl RoomRef for RoomHandle {
     }
 
     fn room_epoch(&self) -> Option<&str> {
-        Some(&self.cell.epoch)
+        Some(&self.cell.incarnation)
     }
 }
 
@@ -269,7 +273,7 @@ impl PartialEq for RoomHandle {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.cell, &other.cell)
             || (Arc::ptr_eq(&self.core, &other.core)
-                && (&self.cell.id, &self.cell.epoch) == (&other.cell.id, &other.cell.epoch))
+                && (&self.cell.id, &self.cell.incarnation) == (&other.cell.id, &other.cell.incarnation))
     }
 }
 

@@ -44,7 +44,7 @@ impl Server {
 
     /// Stores an event of a user, and keeps it in the window.
     fn append(&self, room: &RoomHandle, from: &str, text: &str) {
-        let epoch = Arc::clone(&room.cell.epoch);
+        let epoch = Arc::clone(&room.cell.incarnation);
         let id = room.id().clone();
         self.append_in(RoomKey { id, epoch }, from, text);
     }

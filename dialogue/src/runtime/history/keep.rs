@@ -165,7 +165,7 @@ impl History {
             self.log.forget_room(&room.id);
             return;
         }
-        let epoch = Arc::clone(&room.epoch);
+        let epoch = Arc::clone(&room.incarnation);
         self.log.retire_room(&room.id, Remembered { epoch, top });
     }
 
@@ -236,7 +236,7 @@ impl History {
         let by_series = evicted.into_iter().filter_map(|Evicted { room, epoch, entry }| {
             if latest.as_ref().is_none_or(|(latest, _)| *latest != room) {
                 // An idle room is not among the rooms.
-                let epoch = epoch.or_else(|| Some(Arc::clone(&rooms.find(&room)?.epoch)));
+                let epoch = epoch.or_else(|| Some(Arc::clone(&rooms.find(&room)?.incarnation)));
                 latest = epoch.map(|epoch| (room, epoch));
             }
             let (room, epoch) = latest.as_ref()?;
@@ -279,7 +279,7 @@ impl History {
 pub(in crate::runtime) fn room_key(room: &RoomCell) -> RoomKey {
     RoomKey {
         id: room.id.clone(),
-        epoch: Arc::clone(&room.epoch),
+        epoch: Arc::clone(&room.incarnation),
     }
 }
 

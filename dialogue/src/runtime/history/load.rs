@@ -43,7 +43,7 @@ async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
         }
         // The room learned its incarnation before it was present. A deletion in between did not find it; a later one does.
         let stored = read_within_deadline(core, durable.room(&room.id)).await?;
-        if stored.key.epoch != room.epoch {
+        if stored.key.epoch != room.incarnation {
             return Err(NotLoaded::Absent);
         }
     }

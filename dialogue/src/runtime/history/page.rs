@@ -101,7 +101,7 @@ pub(crate) async fn page(
         };
         let query = HistoryQuery {
             room_id: room.id.clone(),
-            epoch: room.epoch.as_ref().to_owned(),
+            epoch: room.incarnation.as_ref().to_owned(),
             event: event.clone(),
             before: local.before,
             skip: local.remainder.skipped(),
@@ -255,7 +255,7 @@ fn local_page(history: &History, room: &RoomCell, event: &EventName, cursor: Log
     history.log.page(&room.id, event, cursor, history.page, |page, reach| {
         local.add(page, reach);
         if !local.more && history.loads && history.durable.is_none() {
-            let series = Series::of(&room.id, &room.epoch, event);
+            let series = Series::of(&room.id, &room.incarnation, event);
             let (page, reach) = history.archive.page(&series, local.remainder, history.page);
             local.add(page, reach);
         }

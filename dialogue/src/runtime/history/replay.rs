@@ -12,7 +12,7 @@ use super::prefetch::{Earlier, ReadAhead, ReadEvents, ReadFirst, newest_of};
 use crate::log::durable::Answer;
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::LogPosition;
-use crate::room::{RoomCell, RoomTemplate, Subscriptions, SyncHistory};
+use crate::room::{RoomCell, RoomRecord, RoomTemplate, Subscriptions, SyncHistory};
 
 /// How many events of a type a client receives if it joins without a position. 0 if it does not receive the type.
 /// `manager` is `Some` with a store: then it is no more than the history that the type is declared with.
@@ -59,17 +59,18 @@ impl History {
     }
 
     /// The events that a client missed since its position, oldest first: every event with history that it is subscribed
-    /// to. `None` if not all of them can be replayed. `top` is the room's last number. `ahead` is what the join has read from
+    /// to. `None` if not all of them can be replayed. `record` is the room's. `ahead` is what the join has read from
     /// the store. Called under the room's lock.
     pub(in crate::runtime) fn missed(
         &self,
         room: &RoomCell,
         since: &LogPosition,
-        top: u64,
+        record: &RoomRecord,
         subscriptions: &Subscriptions,
         ahead: &ReadAhead,
     ) -> Option<Vec<Bytes>> {
-        if *since.epoch != *room.epoch || since.seq > top {
+        let top = record.seq();
+        if *since.epoch != **record.epoch() || since.seq > top {
             return None;
         }
         let wanted = |event: &str| subscriptions.includes(event);
@@ -90,11 +91,12 @@ impl History {
         &self,
         room: &RoomCell,
         since: Option<&LogPosition>,
-        top: u64,
+        record: &RoomRecord,
         subscriptions: &Subscriptions,
         ahead: &ReadAhead,
     ) -> Option<ReadFirst> {
         let limit = Some(self.limit_with_store()?);
+        let top = record.seq();
         let read = |what| ReadFirst {
             what,
             through: top,
@@ -103,7 +105,7 @@ impl History {
         };
         let wanted = |event: &str| subscriptions.includes(event);
         if let Some(since) = since
-            && *since.epoch == *room.epoch
+            && *since.epoch == **record.epoch()
             && since.seq <= top
         {
             if self.since(room, since.seq, top, &wanted, self.replay) != Replay::Lost {

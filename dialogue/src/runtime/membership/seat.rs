@@ -96,7 +96,7 @@ pub(super) fn take_seat(
         room_name: &room.template.name,
         subscriptions: &room.subscription_names(&subscriptions),
         except: subscriptions.exceptions().unwrap_or(&none),
-        epoch: &room.epoch,
+        epoch: state.record.epoch(),
         seq: state.record.seq(),
         recovered,
         events: &events,
@@ -175,14 +175,14 @@ fn to_read(
         Some(since) if state.local.contains(client.key) => {
             // A member that subscribes to more is not complete any more.
             let is_same = state.local.subscriptions(client.key) == Some(subscriptions);
-            if is_same && *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) {
+            if is_same && *since.epoch == **state.record.epoch() && state.is_complete_since(client.key, since.seq) {
                 return None;
             }
             None
         }
         since => since,
     };
-    history.to_read(room, since, state.record.seq(), subscriptions, request.ahead)
+    history.to_read(room, since, &state.record, subscriptions, request.ahead)
 }
 
 /// The earlier events that a client receives, oldest first. If it has named its position, also whether these are all that
@@ -199,10 +199,12 @@ fn replay(
     let recovery = request.since.map(|since| match was_member {
         // A member that has been sent everything receives nothing twice. Otherwise, what it missed cannot be replayed in
         // order: later events may already be on their way to it.
-        true if *since.epoch == *room.epoch && state.is_complete_since(client.key, since.seq) => Some(Vec::new()),
+        true if *since.epoch == **state.record.epoch() && state.is_complete_since(client.key, since.seq) => {
+            Some(Vec::new())
+        }
         true => None,
         false => history
-            .missed(room, since, state.record.seq(), subscriptions, request.ahead)
+            .missed(room, since, &state.record, subscriptions, request.ahead)
             .inspect(|_| state.local.set_complete_since(client.key, since.seq)),
     });
     let recovered = recovery.as_ref().map(Option::is_some);

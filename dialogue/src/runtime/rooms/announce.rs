@@ -49,7 +49,7 @@ pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Ar
     core.rooms.in_order(|| {
         // No other room can come or go here, so nothing is appended to this log.
         let room = match core.history.remembered(&room.id) {
-            Some(idle) if idle.epoch == room.epoch => {
+            Some(idle) if idle.epoch == room.incarnation => {
                 room.lock().record.resume_at(idle.top);
                 Arc::clone(room)
             }

@@ -71,7 +71,7 @@ pub(in crate::runtime) async fn find_for_deletion(
     epoch: Option<&str>,
 ) -> Result<Option<Arc<RoomCell>>, StoreFailure> {
     match find_or_load(core, id, LoadedFor::Deletion).await {
-        Ok(room) => Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.epoch))),
+        Ok(room) => Ok(room.filter(|room| epoch.is_none_or(|epoch| *epoch == *room.incarnation))),
         Err(RoomUnavailable::Store(failure)) => Err(failure),
         // No limit applies to a room that goes.
         Err(RoomUnavailable::LimitExceeded(exceeded)) => Err(StoreFailure::Failed {

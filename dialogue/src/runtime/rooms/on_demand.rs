@@ -86,7 +86,7 @@ pub(in crate::runtime) async fn find_for_server(
     epoch: Option<&str>,
     begins_log: impl FnOnce(&RoomTemplate) -> bool,
 ) -> Result<Option<InUse>, RoomUnavailable> {
-    let is_meant = |room: &RoomCell| epoch.is_none_or(|epoch| *epoch == *room.epoch);
+    let is_meant = |room: &RoomCell| epoch.is_none_or(|epoch| *epoch == *room.incarnation);
     let in_use = |room, was_idle| InUse {
         core: Arc::clone(core),
         room,

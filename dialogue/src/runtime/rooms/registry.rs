@@ -180,10 +180,12 @@ impl Rooms {
         self.find_incarnation(&room.room_id(), room.room_epoch())
     }
 
-    /// Finds the room with this id. If an epoch is given, the room must also be that incarnation.
-    pub(crate) fn find_incarnation(&self, id: &str, epoch: Option<&str>) -> Option<Arc<RoomCell>> {
+    /// Finds the room with this id. If an incarnation is given, the room must also be that one.
+    pub(crate) fn find_incarnation(&self, id: &str, incarnation: Option<&str>) -> Option<Arc<RoomCell>> {
         let room = self.find(id)?;
-        epoch.is_none_or(|epoch| *epoch == *room.epoch).then_some(room)
+        incarnation
+            .is_none_or(|incarnation| *incarnation == *room.incarnation)
+            .then_some(room)
     }
 
     /// Whether exactly this room is registered under its id.

@@ -67,7 +67,7 @@ impl Ledger {
 }
 
 fn key(client: &Client, room: &RoomHandle) -> (String, String) {
-    (client.id().to_string(), room.epoch().to_owned())
+    (client.id().to_string(), room.epoch())
 }
 
 fn server<F>(ledger: &Ledger, before_join: F) -> Dialogue

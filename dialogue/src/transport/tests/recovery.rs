@@ -267,7 +267,7 @@ impl World {
             return;
         }
         let made = self.create(room).await.expect("a room");
-        let room = self.new_room(room, made.epoch().to_owned());
+        let room = self.new_room(room, made.epoch());
         self.model.create(id, room);
     }
 

@@ -17,7 +17,7 @@ async fn with_room(dialogue: &Dialogue) -> String {
         .event::<Scarce>()
         .subscribe_to::<Plenty>();
     let room = dialogue.create_room(config).await.expect("a room");
-    room.epoch().to_owned()
+    room.epoch()
 }
 
 async fn join_since(peer: &mut Peer, epoch: &str, seq: u64, subscriptions: &[&str]) -> Value {

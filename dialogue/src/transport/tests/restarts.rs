@@ -145,7 +145,7 @@ async fn a_repetition_in_a_created_room_gets_its_outcome_before_anybody_has_join
     let store = FakeStore::new();
     let dialogue = server(&store, false);
     let room = RoomConfig::new("made").event::<Archived>();
-    let epoch = dialogue.create_room(room).await.expect("a room").epoch().to_owned();
+    let epoch = dialogue.create_room(room).await.expect("a room").epoch();
     let mut first = Peer::connect_as(&dialogue, json!("ada"), None).await;
     let connected = first.receive_type("connected").await;
     let trigger = |id: u64, key: &str| {

@@ -36,7 +36,7 @@ fn trigger(user: &str, room: &RoomCell, key: &str) -> KeyedTrigger {
         user: user.into(),
         holder: Holder::User(user.into()),
         connection: "c".into(),
-        epoch: Arc::clone(&room.epoch),
+        epoch: Arc::clone(&room.incarnation),
         key: key.to_owned(),
         repeats: None,
         is_stored: false,
@@ -110,7 +110,7 @@ fn triggers_that_end_at_the_same_time_on_two_threads_leave_no_key() {
         for number in 1..=2_000 {
             let key = Key {
                 user: "ada".into(),
-                epoch: Arc::clone(&here.epoch),
+                epoch: Arc::clone(&here.incarnation),
                 key: number.to_string(),
             };
             let guard = KeyGuard::new(&keys, key);

@@ -40,7 +40,7 @@ async fn an_event_is_removed_once_the_hook_has_taken_it() {
     let (store, dialogue, taken) = with_events(2).await;
     store.let_expire("room", 2);
     pass(11).await;
-    let epoch = find_room(&dialogue, "room").await.expect("a room").epoch().to_owned();
+    let epoch = find_room(&dialogue, "room").await.expect("a room").epoch();
     let [batch] = &taken.lock()[..] else {
         panic!("one batch");
     };

@@ -205,7 +205,7 @@ impl World {
                 let outcome = self.create(room).await;
                 assert!(matches!(outcome, Err(CreateRoomError::Exists { .. })), "{outcome:?}");
                 let found = find_room(&self.dialogue, id).await.expect("the room");
-                let room = self.new_room(room, found.epoch().to_owned());
+                let room = self.new_room(room, found.epoch());
                 self.model.rooms.insert(id, room);
             }
         }
