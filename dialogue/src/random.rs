@@ -26,11 +26,18 @@ pub(crate) fn random_epoch() -> std::sync::Arc<str> {
 /// # Panics
 ///
 /// Panics if the operating system has no randomness.
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "runtime")]
 pub(crate) fn random_bytes<const BYTES: usize>() -> [u8; BYTES] {
     let mut random = [0; BYTES];
     fill(&mut random);
     random
+}
+
+/// A random time, at most this one.
+#[cfg(feature = "runtime")]
+pub(crate) fn random_up_to(longest: std::time::Duration) -> std::time::Duration {
+    let random = u32::from_le_bytes(random_bytes());
+    longest.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 fn fill(random: &mut [u8]) {

@@ -25,6 +25,8 @@ struct LocalMember<S> {
     subscriptions: Subscriptions,
     /// The member has received every event after this number that it is subscribed to.
     complete_since: u64,
+    /// How many times the room's epoch had changed when the member was last told it.
+    told: u32,
     /// The member wants to learn which events are erased.
     wants_erasures: bool,
 }
@@ -49,6 +51,7 @@ impl<S: Clone> LocalMembers<S> {
                 sink,
                 subscriptions,
                 complete_since: seq,
+                told: 0,
                 wants_erasures: false,
             },
         );
@@ -132,6 +135,18 @@ impl<S: Clone> LocalMembers<S> {
 
     pub(crate) fn contains(&self, key: ClientKey) -> bool {
         self.members.contains_key(&key)
+    }
+
+    /// Notes that a member is told the room's epoch, after this many changes.
+    pub(super) fn set_told(&mut self, key: ClientKey, renewals: u32) {
+        if let Some(member) = self.members.get_mut(&key) {
+            member.told = renewals;
+        }
+    }
+
+    /// How many times the room's epoch had changed when a member was last told it.
+    pub(super) fn told(&self, key: ClientKey) -> Option<u32> {
+        self.members.get(&key).map(|member| member.told)
     }
 
     /// Notes whether a member wants to learn which events are erased.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub(crate) struct RoomRecord {
     /// The epoch that clients know: positions in another one are not valid.
     epoch: Arc<str>,
+    /// How many times the epoch has changed.
+    renewals: u32,
     /// The number of the last event with history; 0 before the first.
     seq: u64,
     /// The number of seats; `None` for no limit.
@@ -42,6 +44,7 @@ impl RoomRecord {
     pub(super) fn new(max_size: Option<usize>, epoch: Arc<str>) -> Self {
         Self {
             epoch,
+            renewals: 0,
             seq: 0,
             max_size,
             taken: 0,
@@ -119,6 +122,23 @@ impl RoomRecord {
     /// The epoch that clients know: positions in another one are not valid. Numbers do not begin anew with it.
     pub(crate) fn epoch(&self) -> &Arc<str> {
         &self.epoch
+    }
+
+    /// How many times the epoch has changed.
+    pub(super) fn renewals(&self) -> u32 {
+        self.renewals
+    }
+
+    /// Gives the room another epoch. Its numbers go on where the log ends now, which may be before the last one here: the
+    /// caller says so with [`reach`](Self::reach). Returns false if the room has this epoch already.
+    pub(crate) fn renew(&mut self, epoch: &Arc<str>) -> bool {
+        if self.epoch == *epoch {
+            return false;
+        }
+        self.epoch = Arc::clone(epoch);
+        self.renewals = self.renewals.wrapping_add(1);
+        self.seq = 0;
+        true
     }
 
     /// The number of the last event with history; 0 before the first.

@@ -53,6 +53,16 @@ impl<S: Clone> RoomState<S> {
         self.local.set_subscriptions(key, subscriptions, self.record.seq())
     }
 
+    /// Notes that a member is told the room's present epoch.
+    pub(crate) fn note_told(&mut self, key: ClientKey) {
+        self.local.set_told(key, self.record.renewals());
+    }
+
+    /// Whether a client is a member that has not been told the room's present epoch.
+    pub(crate) fn must_be_told(&self, key: ClientKey) -> bool {
+        self.local.told(key).is_some_and(|told| told != self.record.renewals())
+    }
+
     /// Whether a member has received every event after `seq` that it is subscribed to.
     pub(crate) fn is_complete_since(&self, key: ClientKey, seq: u64) -> bool {
         self.local
@@ -133,6 +143,27 @@ mod tests {
             "the member had fewer subscriptions until now"
         );
         assert!(room.is_complete_since(key, 1));
+    }
+
+    #[test]
+    fn a_member_is_told_each_epoch_once() {
+        let (mut room, key) = (RoomState::new(None, "epoch".into()), ClientKey(1));
+        assert!(!room.must_be_told(key), "it is not a member");
+        room.record.advance();
+        room.join(key, 1, Subscriptions::all()).expect("a seat");
+        room.note_told(key);
+        assert!(!room.record.renew(&"epoch".into()), "the room has this epoch");
+        assert!(!room.must_be_told(key));
+        assert!(room.record.renew(&"other".into()));
+        assert_eq!(room.record.seq(), 0, "until the window says where the log ends");
+        assert!(room.must_be_told(key));
+        room.join(ClientKey(2), 2, Subscriptions::all()).expect("a seat");
+        room.note_told(ClientKey(2));
+        room.note_told(key);
+        assert!(!room.must_be_told(key) && !room.must_be_told(ClientKey(2)));
+        room.leave(key);
+        room.record.renew(&"third".into());
+        assert!(!room.must_be_told(key), "it has left");
     }
 
     #[derive(Debug, Clone)]

@@ -58,6 +58,8 @@ pub(crate) use self::membership::delete_by_id::{ClientDeleteError, delete_for};
 pub(crate) use self::membership::join::{JoinRequest, join};
 pub(crate) use self::membership::leave::{disconnect, leave, replace};
 pub(crate) use self::membership::recheck::{RoomRecheck, recheck_rooms};
+#[cfg(test)]
+pub(crate) use self::membership::renewal::renew;
 pub(crate) use self::membership::subscribe::{subscribe, subscribe_all, unsubscribe};
 pub(crate) use self::observe::emit::Involved;
 pub(crate) use self::observe::log_line::{Names, log_line};

@@ -54,12 +54,12 @@ async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
 }
 
 /// Begins the window of a room with what the store has, up to the number `through` if there is one. `begins` is asked under
-/// the room's lock. Returns whether the window has begun.
+/// the room's lock, and may change the record. Returns whether the window has begun.
 pub(in crate::runtime) async fn load_again(
     core: &Core,
     room: &RoomCell,
     through: Option<u64>,
-    begins: impl Fn(&ServedRoomState) -> bool,
+    begins: impl Fn(&mut ServedRoomState) -> bool,
 ) -> Result<bool, StoreFailure> {
     loop {
         let erasures = core.history.erasures();
@@ -77,7 +77,7 @@ pub(in crate::runtime) async fn load_again(
         }
         // Otherwise, events in it may have been erased meanwhile.
         if core.history.erasures() == erasures {
-            let begins = begins(&state);
+            let begins = begins(&mut state);
             if begins {
                 state.record.reach(window.top);
                 core.history.restore(&core.rooms, &core.observe, room, window);

@@ -64,6 +64,11 @@ impl ReadAhead {
         self.reads < MOST_READS
     }
 
+    /// The join reads nothing more.
+    pub(in crate::runtime) fn read_no_more(&mut self) {
+        self.reads = MOST_READS;
+    }
+
     /// Notes an answer of the store.
     pub(super) fn note(&mut self, first: ReadFirst, answer: Replay) {
         let (through, erasures) = (first.through, first.erasures);

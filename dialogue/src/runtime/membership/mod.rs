@@ -7,5 +7,6 @@ pub(super) mod join_error;
 pub(super) mod leave;
 mod left;
 pub(super) mod recheck;
+pub(super) mod renewal;
 mod seat;
 pub(super) mod subscribe;

@@ -89,19 +89,8 @@ pub(super) fn take_seat(
         was_member,
         &request,
     );
-    let none = BTreeSet::new();
-    let joined = ServerFrame::Joined {
-        id,
-        room_id: &room.id,
-        room_name: &room.template.name,
-        subscriptions: &room.subscription_names(&subscriptions),
-        except: subscriptions.exceptions().unwrap_or(&none),
-        epoch: state.record.epoch(),
-        seq: state.record.seq(),
-        recovered,
-        events: &events,
-    };
-    space.fill(joined.encode());
+    space.fill(joined(room, &state, id, &subscriptions, recovered, &events));
+    state.note_told(client.key);
     if was_member {
         return Ok(None);
     }
@@ -112,6 +101,57 @@ pub(super) fn take_seat(
     }
     let arrival = arrival(&core.clients, client, room, &mut state);
     Ok(core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival))
+}
+
+/// Tells a member the room's epoch, which has changed: an unrequested `joined`, as if the client had joined without a position. Does
+/// nothing if the client is no member, or knows the epoch. Returns what must be read from the store first.
+pub(super) fn tell_epoch(
+    core: &Core,
+    client: &ClientState,
+    room: &RoomCell,
+    ahead: &ReadAhead,
+    space: ReplySpace<'_>,
+) -> Option<ReadFirst> {
+    let mut state = room.lock();
+    let subscriptions = state.local.subscriptions(client.key).cloned()?;
+    if !state.must_be_told(client.key) {
+        return None;
+    }
+    if ahead.may_read()
+        && let Some(first) = core.history.to_read(room, None, &state.record, &subscriptions, ahead)
+    {
+        return Some(first);
+    }
+    let top = state.record.seq();
+    state.local.set_complete_since(client.key, top);
+    let events = core.history.for_new_member(room, top, &subscriptions, ahead);
+    space.fill(joined(room, &state, None, &subscriptions, Some(false), &events));
+    state.note_told(client.key);
+    None
+}
+
+/// A `joined` frame.
+fn joined(
+    room: &RoomCell,
+    state: &ServedRoomState,
+    id: Option<i64>,
+    subscriptions: &Subscriptions,
+    recovered: Option<bool>,
+    events: &[Bytes],
+) -> Bytes {
+    let none = BTreeSet::new();
+    let joined = ServerFrame::Joined {
+        id,
+        room_id: &room.id,
+        room_name: &room.template.name,
+        subscriptions: &room.subscription_names(subscriptions),
+        except: subscriptions.exceptions().unwrap_or(&none),
+        epoch: state.record.epoch(),
+        seq: state.record.seq(),
+        recovered,
+        events,
+    };
+    joined.encode()
 }
 
 /// How a client has come into the room that it is in now.

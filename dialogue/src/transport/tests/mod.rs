@@ -27,6 +27,7 @@ mod races;
 mod rate;
 mod recovery;
 mod rejoin;
+mod renewal;
 mod repeats;
 #[cfg(feature = "sqlite")]
 mod restarts;
