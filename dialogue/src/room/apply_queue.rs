@@ -1,5 +1,9 @@
 //! The changes of a room's log that a store has made and this server has not applied yet, in the order of the log.
 //!
+//! A store of one process queues them in that order. If several nodes share a log, the outcomes of this node's changes and the
+//! changes of other nodes come on different ways: the queue puts events in the order of their numbers. What other nodes have
+//! done is bounded here, since it can be read from the log at any time.
+//!
 //! Knows no event: a change is a closure. The runtime decides what applies it, and when.
 
 use std::collections::VecDeque;
@@ -15,6 +19,8 @@ use crate::serial::SerialQueue;
 /// A change of a room's log.
 pub(crate) struct LogEntry {
     pub(crate) place: LogPlace,
+    /// Its bytes, if another node has made it: it may be dropped then. Own changes have somebody who waits for them.
+    pub(crate) fed: Option<usize>,
     /// Applies the change. Runs once, without a lock.
     pub(crate) apply: Box<dyn FnOnce() + Send>,
 }
@@ -40,6 +46,11 @@ impl LogPlace {
             Self::Unnumbered => 0,
         }
     }
+
+    /// Whether it is an event that can be applied after the number `applied`: the next one, or one that is applied already.
+    fn is_event_after(self, applied: u64) -> bool {
+        matches!(self, Self::Event(_)) && self.after() <= applied
+    }
 }
 
 /// What comes next.
@@ -52,6 +63,12 @@ pub(crate) enum NextChange {
     Nothing,
 }
 
+/// How many changes of other nodes wait at most in one room.
+const MAX_FED: usize = 1_000;
+
+/// Their bytes.
+const MAX_FED_BYTES: usize = 1024 * 1024;
+
 /// Finds out what has become of a change whose outcome is unknown, once every event of the log has been applied. Returns
 /// false if it is still unknown.
 pub(crate) type Resolve = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
@@ -59,7 +76,7 @@ pub(crate) type Resolve = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync
 /// The changes that wait. Only rooms whose log is in a store have such a queue.
 #[derive(Default)]
 pub(crate) struct ApplyQueue {
-    waiting: Mutex<VecDeque<LogEntry>>,
+    waiting: Mutex<Waiting>,
     unknown: Mutex<VecDeque<Resolve>>,
     /// Applies the changes, one after another.
     pub(crate) worker: SerialQueue,
@@ -69,19 +86,93 @@ pub(crate) struct ApplyQueue {
     progress: Notify,
 }
 
+#[derive(Default)]
+struct Waiting {
+    changes: VecDeque<LogEntry>,
+    /// How many of them are from other nodes.
+    fed: usize,
+    /// Their bytes.
+    fed_bytes: usize,
+    /// Whether changes of other nodes may be missing that no number in the queue reveals.
+    must_check: bool,
+}
+
+impl Waiting {
+    /// Takes out the change at a place in the queue.
+    fn take(&mut self, index: usize) -> NextChange {
+        let Some(entry) = self.changes.remove(index) else {
+            return NextChange::Nothing;
+        };
+        if let Some(bytes) = entry.fed {
+            self.fed -= 1;
+            self.fed_bytes -= bytes;
+        }
+        NextChange::Ready(entry)
+    }
+}
+
 impl ApplyQueue {
     /// Adds the latest change of the log.
     pub(crate) fn push(&self, entry: LogEntry) {
-        self.waiting.lock().push_back(entry);
+        self.waiting.lock().changes.push_back(entry);
         self.pushed.notify_one();
+    }
+
+    /// Adds a change of another node. If too many wait, drops all of them: the log has the events among them. Returns how many
+    /// were dropped.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the feed of a cluster calls it"))]
+    pub(crate) fn push_fed(&self, entry: LogEntry) -> usize {
+        let bytes = entry.fed.unwrap_or_default();
+        let dropped = {
+            let mut waiting = self.waiting.lock();
+            let is_full = waiting.fed >= MAX_FED || waiting.fed_bytes.saturating_add(bytes) > MAX_FED_BYTES;
+            // A change that is too large for an empty queue is read from the log, too.
+            let mut dropped = VecDeque::new();
+            if is_full {
+                let (fed, own) = std::mem::take(&mut waiting.changes)
+                    .into_iter()
+                    .partition(|entry| entry.fed.is_some());
+                (dropped, waiting.changes) = (fed, own);
+                (waiting.fed, waiting.fed_bytes, waiting.must_check) = (0, 0, true);
+                dropped.push_back(entry);
+            } else {
+                waiting.fed += 1;
+                waiting.fed_bytes += bytes;
+                waiting.changes.push_back(entry);
+            }
+            dropped
+        };
+        self.pushed.notify_one();
+        // Outside of the lock, because what is dropped may take the room's lock.
+        dropped.len()
+    }
+
+    /// Changes of other nodes may be missing: the worker asks for the room's position before it goes on.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the feed of a cluster calls it"))]
+    pub(crate) fn request_check(&self) {
+        self.waiting.lock().must_check = true;
+        self.pushed.notify_one();
+    }
+
+    /// Whether the worker must ask for the room's position now. It need not do so again until the next request.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the worker of a cluster's room calls it"))]
+    pub(crate) fn take_check(&self) -> bool {
+        std::mem::take(&mut self.waiting.lock().must_check)
     }
 
     /// What comes next in a room that has applied the events up to the number `applied`. Only the worker calls this.
     pub(crate) fn next(&self, applied: u64) -> NextChange {
         let mut waiting = self.waiting.lock();
-        match waiting.front().map(|first| first.place.after()) {
-            Some(after) if after > applied => NextChange::Missing(after),
-            _ => waiting.pop_front().map_or(NextChange::Nothing, NextChange::Ready),
+        match waiting.changes.front().map(|first| first.place.after()) {
+            Some(after) if after > applied => {
+                // Answers and the feed of a shared log may have brought the events in another order.
+                let is_next = |entry: &LogEntry| entry.place.is_event_after(applied);
+                match waiting.changes.iter().position(is_next) {
+                    Some(index) => waiting.take(index),
+                    None => NextChange::Missing(after),
+                }
+            }
+            _ => waiting.take(0),
         }
     }
 
@@ -139,5 +230,107 @@ impl ApplyQueue {
 impl std::fmt::Debug for ApplyQueue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ApplyQueue").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(place: LogPlace, fed: Option<usize>) -> LogEntry {
+        LogEntry {
+            place,
+            fed,
+            apply: Box::new(|| ()),
+        }
+    }
+
+    /// The places of the changes that can be applied, and what the next one waits for.
+    fn drain(queue: &ApplyQueue, mut applied: u64) -> (Vec<LogPlace>, u64) {
+        let mut places = Vec::new();
+        loop {
+            match queue.next(applied) {
+                NextChange::Ready(entry) => {
+                    if let LogPlace::Event(seq) = entry.place {
+                        applied = applied.max(seq);
+                    }
+                    places.push(entry.place);
+                }
+                NextChange::Missing(through) => return (places, through),
+                NextChange::Nothing => return (places, 0),
+            }
+        }
+    }
+
+    #[test]
+    fn events_come_in_the_order_of_their_numbers_and_others_behind_what_was_queued_before() {
+        use LogPlace::{Event, Repeats, Unnumbered};
+        let queue = ApplyQueue::default();
+        for place in [Event(3), Unnumbered, Event(1), Repeats(4), Event(2), Event(4)] {
+            queue.push(entry(place, None));
+        }
+        let order = [Event(1), Event(2), Event(3), Unnumbered, Event(4), Repeats(4)];
+        assert_eq!(drain(&queue, 0), (order.to_vec(), 0));
+    }
+
+    #[test]
+    fn a_change_waits_for_the_events_before_it() {
+        use LogPlace::{Event, Unnumbered};
+        let queue = ApplyQueue::default();
+        for place in [Event(2), Event(5), Unnumbered] {
+            queue.push(entry(place, None));
+        }
+        assert_eq!(drain(&queue, 1), (vec![Event(2)], 4));
+        assert_eq!(drain(&queue, 4), (vec![Event(5), Unnumbered], 0));
+    }
+
+    #[test]
+    fn too_many_changes_of_other_nodes_are_dropped_but_never_own_ones() {
+        let queue = ApplyQueue::default();
+        queue.push(entry(LogPlace::Event(7), None));
+        for seq in 0..1_000 {
+            assert_eq!(queue.push_fed(entry(LogPlace::Event(seq + 8), Some(10))), 0);
+        }
+        assert!(!queue.take_check());
+        assert_eq!(queue.push_fed(entry(LogPlace::Unnumbered, Some(10))), 1_001);
+        assert!(queue.take_check() && !queue.take_check());
+        assert_eq!(drain(&queue, 6), (vec![LogPlace::Event(7)], 0));
+        // They have left no bytes behind.
+        assert_eq!(queue.push_fed(entry(LogPlace::Event(8), Some(MAX_FED_BYTES))), 0);
+        assert_eq!(queue.push_fed(entry(LogPlace::Event(9), Some(1))), 2);
+        queue.request_check();
+        assert!(queue.take_check());
+    }
+
+    proptest! {
+        /// Whatever the order in which they come, and however often.
+        #[test]
+        fn all_events_are_applied_in_order(
+            mut events in prop::collection::vec((1u64..20, any::<bool>()), 0..60),
+            applied in 0u64..20,
+        ) {
+            let queue = ApplyQueue::default();
+            for (seq, is_fed) in &events {
+                let place = LogPlace::Event(*seq);
+                match is_fed {
+                    true => prop_assert_eq!(queue.push_fed(entry(place, Some(1))), 0),
+                    false => queue.push(entry(place, None)),
+                }
+            }
+            let (places, missing) = drain(&queue, applied);
+            let mut reached = applied;
+            for place in &places {
+                let LogPlace::Event(seq) = *place else { unreachable!() };
+                prop_assert!(seq <= reached + 1, "{} after {}", seq, reached);
+                reached = reached.max(seq);
+            }
+            events.retain(|(seq, _)| *seq > reached);
+            match events.is_empty() {
+                true => prop_assert_eq!(missing, 0),
+                false => prop_assert!(missing > reached && events.iter().all(|(seq, _)| *seq > reached + 1)),
+            }
+        }
     }
 }

@@ -30,6 +30,7 @@ pub(in crate::runtime) fn apply_in_order(
     let (for_entry, of_entry) = (Arc::clone(core), Arc::clone(room));
     queue.push(LogEntry {
         place,
+        fed: None,
         apply: Box::new(move || apply(&for_entry, &of_entry)),
     });
     // A change that waits keeps the server. One whose outcome is unknown does not.
@@ -53,7 +54,7 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
         };
         let applied = room.lock().record.seq();
         match queue.next(applied) {
-            NextChange::Ready(LogEntry { place, apply }) => {
+            NextChange::Ready(LogEntry { place, apply, .. }) => {
                 // A change that panics ends only itself.
                 let _contained = contain_sync(apply);
                 queue.note_progress();
