@@ -672,6 +672,9 @@ pub mod room;
 pub mod testing;
 
 #[cfg(feature = "runtime")]
+#[allow(dead_code, reason = "no log is shared yet")]
+mod cluster;
+#[cfg(feature = "runtime")]
 #[cfg_attr(
     not(feature = "server"),
     allow(dead_code, unused_imports, reason = "only connections use the rest")
