@@ -20,7 +20,8 @@ pub use crate::store_failure::StoreFailure;
 /// The answer to a read, or to a change that no other change of the room has to follow.
 pub(crate) type Answer<T> = BoxFuture<'static, Result<T, StoreFailure>>;
 
-/// Called once with the outcome of a change, on the store's own thread, in the order of the log. It must not wait.
+/// Called once with the outcome of a change, on the store's own thread, in the order of the log. It must not wait. If several nodes
+/// share the log, these are the changes of this node; those of others come with the feed.
 pub(crate) type Done<T> = Box<dyn FnOnce(T) + Send>;
 
 /// Which events a read wants.
@@ -32,7 +33,7 @@ pub(crate) type PerType = Arc<dyn Fn(&str) -> usize + Send + Sync>;
 /// Called with why the store fails, or with `None` when it works again.
 pub(crate) type Watch = Box<dyn Fn(Option<&StoreFailure>) + Send + Sync>;
 
-/// A log that outlives the process. One process uses it at a time.
+/// A log that outlives the process. One process uses it at a time, unless it is a [`Cluster`](crate::cluster::Cluster).
 ///
 /// **Changes** (`append`, `create_room`, `delete_room`, …) take effect in the order of the calls. Each is stored
 /// when its outcome is known. No change of a room is stored after its deletion.
@@ -121,7 +122,8 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct RoomKey {
     pub(crate) id: RoomId,
-    /// As clients know it.
+    /// Identifies the incarnation. Clients know it as the room's epoch, unless the log has
+    /// [renewed](crate::cluster#epochs) that: then it is the part that stays.
     pub(crate) epoch: Arc<str>,
 }
 
@@ -170,7 +172,12 @@ pub(crate) enum KeyOutcome {
 #[derive(Debug)]
 pub(crate) enum Appended {
     /// It is stored under this number.
-    Stored { seq: u64, frame: EventFrame },
+    Stored {
+        seq: u64,
+        /// The epoch in which the number counts. `None` if the log never renews an epoch: the room's own one.
+        epoch: Option<Arc<str>>,
+        frame: EventFrame,
+    },
     /// An event with the same key was stored before, under this number.
     Repeated { seq: u64 },
     /// It repeats an event of an earlier run, and the store may have forgotten the key. Nothing is stored.

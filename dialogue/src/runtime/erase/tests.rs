@@ -61,7 +61,7 @@ impl Server {
             key: None,
             ticket: Arc::new(Ticket::default()),
             done: Box::new(move |outcome| {
-                let Appended::Stored { seq, frame } = outcome else {
+                let Appended::Stored { seq, frame, .. } = outcome else {
                     panic!("{outcome:?}");
                 };
                 let (event, seq, body) = ("message".into(), Some(seq), frame.text);

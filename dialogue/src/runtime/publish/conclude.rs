@@ -92,7 +92,7 @@ impl HandedOver {
 
     fn conclude(self, outcome: Appended) {
         match outcome {
-            Appended::Stored { seq, frame } => self.apply(seq, &frame),
+            Appended::Stored { seq, epoch, frame } => self.apply(seq, epoch.as_ref(), &frame),
             Appended::Repeated { seq } => {
                 let delivery = Delivery::new(0, Some(seq));
                 self.hold.as_ref().inspect(|hold| hold.delivered(delivery));
@@ -120,8 +120,8 @@ impl HandedOver {
         }
     }
 
-    /// The event is stored under this number.
-    fn apply(self, seq: u64, frame: &EventFrame) {
+    /// The event is stored under this number, in this epoch if the log renews epochs.
+    fn apply(self, seq: u64, epoch: Option<&Arc<str>>, frame: &EventFrame) {
         let Self {
             core,
             on_its_way,
@@ -137,7 +137,9 @@ impl HandedOver {
         message.seq = Some(seq);
         let (message, delivery) = {
             let mut state = room.lock();
-            let (message, delivery) = if seq > state.record.seq() && !state.record.is_deleted() {
+            // Members have learned of another epoch meanwhile, and with it of everything before.
+            let is_of_epoch = epoch.is_none_or(|epoch| epoch == state.record.epoch());
+            let (message, delivery) = if is_of_epoch && seq > state.record.seq() && !state.record.is_deleted() {
                 state.record.reach(seq);
                 let kept = StoredEvent {
                     event: message.event.clone(),

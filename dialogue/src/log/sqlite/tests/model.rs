@@ -79,7 +79,7 @@ pub(super) fn append(log: &SqliteLog, room: &RoomKey, event: &str, size: usize) 
         done: Box::new(move |outcome| answer.send(outcome).unwrap()),
     });
     match answers.recv().unwrap() {
-        Appended::Stored { seq, frame } => StoredEvent {
+        Appended::Stored { seq, frame, .. } => StoredEvent {
             event,
             seq: Some(seq),
             body: Bytes::copy_from_slice(&frame.text),

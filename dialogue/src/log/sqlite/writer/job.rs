@@ -128,7 +128,8 @@ impl Job {
         match (self, outcome) {
             (Self::Append(append), Outcome::Stored(seq)) => {
                 let frame = append.text.finish();
-                append.reply.send(Appended::Stored { seq, frame });
+                let epoch = None;
+                append.reply.send(Appended::Stored { seq, epoch, frame });
             }
             (Self::Append(append), Outcome::Repeated(seq)) => append.reply.send(Appended::Repeated { seq }),
             (Self::Append(append), Outcome::Forgotten) => append.reply.send(Appended::Forgotten),

@@ -191,7 +191,8 @@ impl Data {
                 at,
             });
         }
-        (Appended::Stored { seq, frame }, done)
+        let epoch = None;
+        (Appended::Stored { seq, epoch, frame }, done)
     }
 
     pub(super) fn create(&mut self, new: NewRoom) -> Result<Arc<str>, RoomExists> {

@@ -12,7 +12,7 @@ fn numbers_are_contiguous_in_each_room_over_all_types() {
     let (one, other) = (desk.room("one"), desk.room("other"));
     assert_eq!(desk.stored(&one, "a"), 1);
     assert_eq!(desk.stored(&other, "b"), 1);
-    let Appended::Stored { seq, frame } = desk.append(&one, "closed", "c", None).recv().unwrap() else {
+    let Appended::Stored { seq, frame, .. } = desk.append(&one, "closed", "c", None).recv().unwrap() else {
         panic!("refused");
     };
     assert_eq!(seq, 2);
