@@ -5,7 +5,8 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use super::delete_room::{delete_at_once, delete_room};
+use super::delete_at_once::delete_at_once;
+use super::delete_room::delete_room;
 use crate::connection::ClientState;
 use crate::id::{RoomId, UserId};
 use crate::log::StoreFailure;

@@ -1,21 +1,17 @@
-//! Deleting a room: its members leave, and then the room is removed.
+//! Deleting a room: first in the store, and then here.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::left::left;
+use super::delete_at_once::delete_at_once;
 use crate::connection::ClientState;
-use crate::id::UserId;
 use crate::log::StoreFailure;
-use crate::protocol::LeftReason;
 use crate::room::{LogPlace, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::within_deadline;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::publish::apply_queue::apply_in_order;
-use crate::runtime::rooms::announce::{Requester, remove_room};
 
 /// Deletes a room: first in the store, then here, after all earlier changes of its log. Returns whether the room existed.
 ///
@@ -60,41 +56,4 @@ pub(in crate::runtime) async fn delete_room(
     durable.delete_room(room_key(room), core.rooms.is_fixed(&room.id), done);
     let deleted = async { receiver.await.unwrap_or(Err(StoreFailure::Closed)) };
     within_deadline(core, deleted).await
-}
-
-/// Deletes a room here. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
-/// existed.
-pub(in crate::runtime) fn delete_at_once(
-    core: &Arc<Core>,
-    room: &Arc<RoomCell>,
-    requester: Option<Requester<'_>>,
-) -> bool {
-    // An on-demand room does not exist while `before_join` decides: another room may have its id and its history.
-    if !core.rooms.holds(room) {
-        return false;
-    }
-    {
-        let mut state = room.lock();
-        let Some(members) = state.delete() else {
-            return false;
-        };
-        // All leave at once. The last of a user's connections is the last one here.
-        let mut connections: HashMap<&UserId, usize> = HashMap::new();
-        for client in &members {
-            *connections.entry(&client.user_id).or_default() += 1;
-        }
-        for client in &members {
-            let is_last = || {
-                connections.get_mut(&client.user_id).is_none_or(|others| {
-                    *others -= 1;
-                    *others == 0
-                })
-            };
-            left(core, client, room, None, Some(LeftReason::RoomDeleted), 0, is_last);
-        }
-        // This must come before the id is free again, so that it cannot clear the history of a new room.
-        core.history.forget(room);
-    }
-    remove_room(core, room, requester);
-    true
 }

@@ -1,5 +1,6 @@
 //! How clients join rooms, leave them and change their subscriptions.
 
+pub(super) mod delete_at_once;
 pub(super) mod delete_by_id;
 pub(super) mod delete_room;
 pub(super) mod join;

@@ -22,7 +22,7 @@ use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::room_key;
-use crate::runtime::membership::delete_room::delete_at_once;
+use crate::runtime::membership::delete_at_once::delete_at_once;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;

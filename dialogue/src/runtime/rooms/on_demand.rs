@@ -17,7 +17,7 @@ use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::ensure_loaded;
-use crate::runtime::membership::delete_room::delete_at_once;
+use crate::runtime::membership::delete_at_once::delete_at_once;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
