@@ -20,7 +20,7 @@
 //! epoch count; everything else is found out by reading the log. A lost volatile event stays lost.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -43,8 +43,8 @@ use crate::store_failure::StoreFailure;
 ///   only the own part counts.
 /// - Before the first contact, changes wait until their deadline, and reads fail with [`StoreFailure::Failed`].
 pub(crate) trait Cluster: DurableLog {
-    /// Tells this feed everything from now on. Called once, when the server is built. Waits for nothing.
-    fn listen(&self, feed: Weak<dyn Feed>);
+    /// Tells this feed everything from now on. It keeps no server. Called once, when the server is built. Waits for nothing.
+    fn listen(&self, feed: Arc<dyn Feed>);
 
     /// Begins to follow a room: the answer comes when its feed is subscribed *and confirmed*, with the position read after
     /// that. What is appended later comes with the feed. A subscription that is lost is made again until `unfollow`,
@@ -73,17 +73,8 @@ pub(crate) trait Feed: Send + Sync {
     fn entries(&self, room: &RoomId, batch: FeedBatch);
 
     /// Something may have been missed: the room has another epoch, messages were dropped because too many waited, or the
-    /// subscription was made again. The runtime asks for the position. `hint` is where the new epoch began, if that is known.
-    fn check(&self, room: &RoomId, hint: Option<Position>);
-
-    /// Events of this incarnation were erased.
-    fn erased(&self, room: &RoomKey, seqs: Vec<u64>);
-
-    /// This incarnation was created.
-    fn created(&self, room: &RoomKey);
-
-    /// This incarnation was deleted.
-    fn deleted(&self, room: &RoomKey);
+    /// subscription was made again. The runtime asks for the position.
+    fn check(&self, room: &RoomId);
 }
 
 /// Where a room's log ends.
@@ -168,3 +159,6 @@ impl fmt::Debug for Volatile {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

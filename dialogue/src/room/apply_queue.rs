@@ -19,6 +19,8 @@ use crate::serial::SerialQueue;
 /// A change of a room's log.
 pub(crate) struct LogEntry {
     pub(crate) place: LogPlace,
+    /// The epoch in which its number counts. `None` if the log never renews an epoch, and for a change without a number.
+    pub(crate) epoch: Option<Arc<str>>,
     /// Its bytes, if another node has made it: it may be dropped then. Own changes have somebody who waits for them.
     pub(crate) fed: Option<usize>,
     /// Applies the change. Runs once, without a lock.
@@ -53,12 +55,21 @@ impl LogPlace {
     }
 }
 
+impl LogEntry {
+    /// Whether its number counts in this epoch.
+    pub(crate) fn is_of(&self, epoch: &str) -> bool {
+        self.epoch.as_ref().is_none_or(|own| **own == *epoch)
+    }
+}
+
 /// What comes next.
 pub(crate) enum NextChange {
     /// This change can be applied. It has left the queue.
     Ready(LogEntry),
     /// A change waits for the events up to this number, and they are not in the queue.
     Missing(u64),
+    /// The room's position must be asked for first: the first change is of another epoch, or changes may be missing.
+    Check,
     /// Nothing waits.
     Nothing,
 }
@@ -120,7 +131,6 @@ impl ApplyQueue {
 
     /// Adds a change of another node. If too many wait, drops all of them: the log has the events among them. Returns how many
     /// were dropped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the feed of a cluster calls it"))]
     pub(crate) fn push_fed(&self, entry: LogEntry) -> usize {
         let bytes = entry.fed.unwrap_or_default();
         let dropped = {
@@ -148,25 +158,54 @@ impl ApplyQueue {
     }
 
     /// Changes of other nodes may be missing: the worker asks for the room's position before it goes on.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the feed of a cluster calls it"))]
     pub(crate) fn request_check(&self) {
         self.waiting.lock().must_check = true;
         self.pushed.notify_one();
     }
 
-    /// Whether the worker must ask for the room's position now. It need not do so again until the next request.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the worker of a cluster's room calls it"))]
-    pub(crate) fn take_check(&self) -> bool {
-        std::mem::take(&mut self.waiting.lock().must_check)
+    /// The worker asks for the room's position now: whatever is queued from now on may need another check. Takes out the changes
+    /// that are not of the room's present epoch. If the check fails, the worker must [ask](Self::request_check) again.
+    pub(crate) fn begin_check(&self, epoch: &str) -> Vec<LogEntry> {
+        let mut waiting = self.waiting.lock();
+        waiting.must_check = false;
+        let mut others = Vec::new();
+        let mut index = 0;
+        while let Some(entry) = waiting.changes.get(index) {
+            if entry.is_of(epoch) {
+                index += 1;
+            } else if let NextChange::Ready(entry) = waiting.take(index) {
+                others.push(entry);
+            }
+        }
+        others
     }
 
-    /// What comes next in a room that has applied the events up to the number `applied`. Only the worker calls this.
-    pub(crate) fn next(&self, applied: u64) -> NextChange {
+    /// Puts changes back that a check has taken out, before all others.
+    pub(crate) fn put_back(&self, changes: Vec<LogEntry>) {
         let mut waiting = self.waiting.lock();
-        match waiting.changes.front().map(|first| first.place.after()) {
-            Some(after) if after > applied => {
+        for entry in changes.into_iter().rev() {
+            if let Some(bytes) = entry.fed {
+                waiting.fed += 1;
+                waiting.fed_bytes += bytes;
+            }
+            waiting.changes.push_front(entry);
+        }
+    }
+
+    /// What comes next in a room that has applied the events up to the number `applied` of an epoch. Only the worker calls this.
+    pub(crate) fn next(&self, epoch: &str, applied: u64) -> NextChange {
+        let mut waiting = self.waiting.lock();
+        if waiting.must_check {
+            return NextChange::Check;
+        }
+        let Some(first) = waiting.changes.front() else {
+            return NextChange::Nothing;
+        };
+        match first.place.after() {
+            _ if !first.is_of(epoch) => NextChange::Check,
+            after if after > applied => {
                 // Answers and the feed of a shared log may have brought the events in another order.
-                let is_next = |entry: &LogEntry| entry.place.is_event_after(applied);
+                let is_next = |entry: &LogEntry| entry.place.is_event_after(applied) && entry.is_of(epoch);
                 match waiting.changes.iter().position(is_next) {
                     Some(index) => waiting.take(index),
                     None => NextChange::Missing(after),
@@ -242,6 +281,7 @@ mod tests {
     fn entry(place: LogPlace, fed: Option<usize>) -> LogEntry {
         LogEntry {
             place,
+            epoch: Some("e".into()),
             fed,
             apply: Box::new(|| ()),
         }
@@ -251,7 +291,8 @@ mod tests {
     fn drain(queue: &ApplyQueue, mut applied: u64) -> (Vec<LogPlace>, u64) {
         let mut places = Vec::new();
         loop {
-            match queue.next(applied) {
+            match queue.next("e", applied) {
+                NextChange::Check => panic!("nothing is to be checked"),
                 NextChange::Ready(entry) => {
                     if let LogPlace::Event(seq) = entry.place {
                         applied = applied.max(seq);
@@ -293,15 +334,60 @@ mod tests {
         for seq in 0..1_000 {
             assert_eq!(queue.push_fed(entry(LogPlace::Event(seq + 8), Some(10))), 0);
         }
-        assert!(!queue.take_check());
+        assert!(!must_check(&queue));
         assert_eq!(queue.push_fed(entry(LogPlace::Unnumbered, Some(10))), 1_001);
-        assert!(queue.take_check() && !queue.take_check());
+        assert!(must_check(&queue));
+        assert_eq!(queue.begin_check("e").len(), 0);
+        assert!(!must_check(&queue));
         assert_eq!(drain(&queue, 6), (vec![LogPlace::Event(7)], 0));
         // They have left no bytes behind.
         assert_eq!(queue.push_fed(entry(LogPlace::Event(8), Some(MAX_FED_BYTES))), 0);
         assert_eq!(queue.push_fed(entry(LogPlace::Event(9), Some(1))), 2);
         queue.request_check();
-        assert!(queue.take_check());
+        assert!(must_check(&queue));
+    }
+
+    #[test]
+    fn a_change_of_another_epoch_is_checked_when_it_is_its_turn() {
+        let queue = ApplyQueue::default();
+        let other = |seq| LogEntry {
+            epoch: Some("f".into()),
+            ..entry(LogPlace::Event(seq), None)
+        };
+        queue.push(entry(LogPlace::Event(2), None));
+        queue.push(other(1));
+        queue.push(entry(LogPlace::Event(1), None));
+        assert!(matches!(
+            queue.next("e", 0),
+            NextChange::Ready(LogEntry {
+                place: LogPlace::Event(1),
+                ..
+            })
+        ));
+        assert!(matches!(
+            queue.next("e", 1),
+            NextChange::Ready(LogEntry {
+                place: LogPlace::Event(2),
+                ..
+            })
+        ));
+        assert!(matches!(queue.next("e", 2), NextChange::Check));
+        assert!(
+            matches!(queue.next("f", 0), NextChange::Ready(_)),
+            "the room was renewed"
+        );
+        queue.push(other(3));
+        queue.push(entry(LogPlace::Event(3), None));
+        let others = queue.begin_check("e");
+        assert_eq!(others.len(), 1, "the change of the other epoch");
+        queue.put_back(others);
+        assert!(matches!(queue.next("e", 2), NextChange::Check));
+        drop(queue.begin_check("e"));
+        assert_eq!(drain(&queue, 2), (vec![LogPlace::Event(3)], 0));
+    }
+
+    fn must_check(queue: &ApplyQueue) -> bool {
+        queue.waiting.lock().must_check
     }
 
     proptest! {

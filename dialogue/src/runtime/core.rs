@@ -20,6 +20,7 @@ use super::lifecycle::Lifecycle;
 use super::observe::emit::Observe;
 use super::observe::log_limit::LogLimiter;
 use super::rooms::registry::Rooms;
+use crate::cluster::Cluster;
 use crate::connection::ClientState;
 use crate::containment::contain_sync;
 use crate::contract::{Contract, ServerUrl};
@@ -103,6 +104,8 @@ pub(crate) struct Core {
     pub(crate) clients: Clients,
     /// The histories of the rooms.
     pub(crate) history: History,
+    /// The log that several nodes share. It is the same object as the store then.
+    pub(crate) cluster: Option<Arc<dyn Cluster>>,
     /// The application's handlers and streams.
     pub(crate) listeners: Listeners,
     /// The secrets and keys that outlive a connection.

@@ -7,6 +7,7 @@ use tracing::Dispatch;
 use super::check::{BuildError, StoredRooms, blueprints, check_guards, check_hooks, is_base_path, known_events, rooms};
 use super::ids::check_ids;
 use super::limits::check_limits;
+use crate::cluster::Cluster;
 use crate::contract::{Contract, RoomSet, ServerUrl};
 use crate::event::EventDefinition;
 use crate::limits::Limits;
@@ -26,6 +27,7 @@ use crate::runtime::hooks::definition::Hooks;
 use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::observe::log_limit::LogLimiter;
+use crate::runtime::publish::fed::NodeFeed;
 use crate::runtime::rooms::load::note_index;
 
 /// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
@@ -62,6 +64,7 @@ pub struct Builder {
     limits: Limits,
     history: Option<HistoryManager>,
     durable: Option<Arc<dyn DurableLog>>,
+    cluster: Option<Arc<dyn Cluster>>,
     #[cfg(feature = "sqlite")]
     store: Option<crate::log::sqlite::Sqlite>,
     application: ApplicationState,
@@ -88,6 +91,7 @@ impl Builder {
             limits: Limits::default(),
             history: None,
             durable: None,
+            cluster: None,
             #[cfg(feature = "sqlite")]
             store: None,
             application: ApplicationState::default(),
@@ -131,6 +135,13 @@ impl Builder {
     pub fn store(mut self, store: crate::log::sqlite::Sqlite) -> Self {
         self.store = Some(store);
         self
+    }
+
+    /// Keeps rooms and their history in a log that several nodes share.
+    #[cfg(test)]
+    pub(crate) fn cluster(mut self, cluster: Arc<dyn Cluster>) -> Self {
+        self.cluster = Some(Arc::clone(&cluster));
+        self.durable(cluster)
     }
 
     /// Keeps the rooms' logs in this store, which is open already.
@@ -298,6 +309,7 @@ impl Builder {
                 clients: Clients::new(&limits),
                 limits,
                 history,
+                cluster: self.cluster,
                 listeners: Listeners::default(),
                 continuity,
                 http: HttpPolicy {
@@ -322,6 +334,9 @@ impl Builder {
             dialogue.core.lifecycle.tasks.note_runtime();
             alarm::watch(&dialogue.core, &*store);
             retention::start(&dialogue.core);
+        }
+        if let Some(cluster) = &dialogue.core.cluster {
+            cluster.listen(Arc::new(NodeFeed::new(&dialogue.core)));
         }
         note_index(&dialogue.core, index);
         Ok(dialogue)

@@ -47,7 +47,24 @@ async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
             return Err(NotLoaded::Absent);
         }
     }
-    match load_again(core, room, None, |_| true).await? {
+    let begins = match &core.cluster {
+        None => load_again(core, room, None, |_| true).await?,
+        Some(cluster) => {
+            // From here on, the feed brings what the window lacks.
+            let position = read_within_deadline(core, cluster.follow(room.id.clone())).await?;
+            if position.incarnation != room.incarnation {
+                cluster.unfollow(&room.id);
+                return Err(NotLoaded::Absent);
+            }
+            let begin = |state: &mut ServedRoomState| {
+                // Nobody is in the room yet.
+                let _is_known = state.record.renew(&position.epoch);
+                true
+            };
+            load_again(core, room, None, begin).await?
+        }
+    };
+    match begins {
         true => Ok(()),
         false => Err(NotLoaded::Absent),
     }

@@ -28,7 +28,6 @@ const SPREAD: Duration = Duration::from_secs(3);
 /// Returns false if the room has this epoch already, or is not present.
 ///
 /// Only the room's worker calls this, so that two renewals come in the order of the log.
-#[cfg_attr(not(test), expect(dead_code, reason = "the feed of a cluster calls it"))]
 pub(crate) async fn renew(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,

@@ -24,22 +24,33 @@ pub(super) fn apply(
     message: EventMessage,
     frame: &EventFrame,
 ) -> (Arc<EventMessage>, Delivery) {
+    let message = Arc::new(message);
+    let delivery = deliver(core, state, &message, frame);
+    offer(core, room, sender, &message);
+    (message, delivery)
+}
+
+/// Queues an event for every subscriber, and offers it to observers.
+pub(super) fn deliver(
+    core: &Core,
+    state: &ServedRoomState,
+    message: &Arc<EventMessage>,
+    frame: &EventFrame,
+) -> Delivery {
     let recipients = state
         .local
         .subscribers(&message.event)
         .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
         .count();
-    let message = Arc::new(message);
-    core.observe.event(&message, recipients, &frame.text);
+    core.observe.event(message, recipients, &frame.text);
+    Delivery::new(recipients, message.seq)
+}
+
+/// Offers an event to handlers and streams.
+fn offer(core: &Core, room: &Arc<RoomCell>, sender: Option<&Arc<ClientState>>, message: &Arc<EventMessage>) {
     if !core.listeners.is_empty() {
-        core.listeners.offer(AppliedEvent {
-            message: &message,
-            room,
-            sender,
-        });
+        core.listeners.offer(AppliedEvent { message, room, sender });
     }
-    let delivery = Delivery::new(recipients, message.seq);
-    (message, delivery)
 }
 
 /// The same for an event that a chain of `depth` hooks and handlers has triggered. They do not run any more.

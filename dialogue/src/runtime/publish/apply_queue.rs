@@ -8,12 +8,18 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::task::coop::consume_budget;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::catch_up::{catch_up, catch_up_entirely, resolve_unknown};
+use super::check::catch_up_with_position;
 use crate::containment::contain_sync;
 use crate::room::{LogEntry, LogPlace, NextChange, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::deadline::log_failed_read;
+use crate::store_failure::StoreFailure;
+
+/// How long the feed of a cluster may take until the log is read instead.
+const FEED_DELAY: Duration = Duration::from_millis(100);
 
 /// The pause between two attempts to find out about changes whose outcome is unknown.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -26,34 +32,60 @@ pub(in crate::runtime) fn apply_in_order(
     place: LogPlace,
     apply: impl FnOnce(&Arc<Core>, &Arc<RoomCell>) + Send + 'static,
 ) {
+    apply_in_epoch(core, room, place, None, apply);
+}
+
+/// The same for a change whose number counts in this epoch, if the log renews epochs.
+pub(super) fn apply_in_epoch(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    place: LogPlace,
+    epoch: Option<Arc<str>>,
+    apply: impl FnOnce(&Arc<Core>, &Arc<RoomCell>) + Send + 'static,
+) {
     let queue = room.applying();
     let (for_entry, of_entry) = (Arc::clone(core), Arc::clone(room));
     queue.push(LogEntry {
         place,
+        epoch,
         fed: None,
         apply: Box::new(move || apply(&for_entry, &of_entry)),
     });
+    start(core, room);
+}
+
+/// Starts the task that applies a room's changes, unless it runs.
+pub(in crate::runtime) fn start(core: &Arc<Core>, room: &Arc<RoomCell>) {
     // A change that waits keeps the server. One whose outcome is unknown does not.
     let (server, of_worker) = (Arc::downgrade(core), Arc::downgrade(room));
     let apply_all = move || {
         let (server, room) = (Weak::clone(&server), Weak::clone(&of_worker));
         async move { work(&server, &room).await }.boxed()
     };
-    queue.worker.push_again(&core.lifecycle.tasks, apply_all);
+    room.applying().worker.push_again(&core.lifecycle.tasks, apply_all);
 }
 
 /// Applies changes until none waits, and none has an unknown outcome, or until the server ends.
 async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
+    // The feed brings changes before the room's log is loaded: until then, there is no window to apply anything to.
+    while is_loading(server, room) {
+        sleep(FEED_DELAY).await;
+    }
     let Some(room) = &room.upgrade() else {
         return;
     };
     let queue = room.applying();
+    // Since when the room waits for the feed to bring the events up to a number.
+    let mut missing: Option<(u64, Instant)> = None;
     loop {
         let Some(core) = server.upgrade() else {
             return queue.give_up();
         };
-        let applied = room.lock().record.seq();
-        match queue.next(applied) {
+        let (epoch, applied) = {
+            let state = room.lock();
+            (Arc::clone(state.record.epoch()), state.record.seq())
+        };
+        match queue.next(&epoch, applied) {
             NextChange::Ready(LogEntry { place, apply, .. }) => {
                 // A change that panics ends only itself.
                 let _contained = contain_sync(apply);
@@ -64,6 +96,20 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
                 }
                 // A busy room must not keep other tasks from running.
                 consume_budget().await;
+            }
+            // The feed is about to bring the events before the next one, or has lost them.
+            NextChange::Missing(through)
+                if core.cluster.is_some()
+                    && let Some(until) = patience(&mut missing, through) =>
+            {
+                drop(core);
+                let _pushed = timeout_at(until, queue.pushed()).await;
+            }
+            NextChange::Check => {
+                drop(core);
+                if !check(server, room, &epoch).await {
+                    return queue.give_up();
+                }
             }
             // The events before the next one, whose outcome was unknown. Usually, there are none.
             NextChange::Missing(through) => {
@@ -85,6 +131,67 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
                 }
             }
         }
+    }
+}
+
+/// Whether a room's log is still to be loaded.
+fn is_loading(server: &Weak<Core>, room: &Weak<RoomCell>) -> bool {
+    match (server.upgrade(), room.upgrade()) {
+        (Some(core), Some(room)) => {
+            core.cluster.is_some() && !room.loaded.initialized() && !core.lifecycle.is_stopped()
+        }
+        _ => false,
+    }
+}
+
+/// Until when the room still waits for the feed to bring the events up to a number. `missing` is for what it waits, and until
+/// when.
+fn patience(missing: &mut Option<(u64, Instant)>, through: u64) -> Option<Instant> {
+    let now = Instant::now();
+    match *missing {
+        Some((number, until)) if number == through => (now < until).then_some(until),
+        _ => {
+            *missing = Some((through, now + FEED_DELAY));
+            Some(now + FEED_DELAY)
+        }
+    }
+}
+
+/// Finds out where the room's log ends, and catches up with it. Tries until there is an answer. Returns false if the server
+/// ends.
+async fn check(server: &Weak<Core>, room: &Arc<RoomCell>, epoch: &str) -> bool {
+    let queue = room.applying();
+    loop {
+        let Some(core) = server.upgrade() else {
+            return false;
+        };
+        // The log has renewed the epoch as often as these say, or more often, when it answers.
+        let others = queue.begin_check(epoch);
+        let checked = tokio::select! {
+            checked = catch_up_with_position(&core, room) => checked,
+            () = core.lifecycle.stopped() => Err(StoreFailure::Closed),
+        };
+        let present = Arc::clone(room.lock().record.epoch());
+        match checked {
+            Ok(()) => {
+                let (valid, outdated): (Vec<_>, Vec<_>) = others.into_iter().partition(|entry| entry.is_of(&present));
+                queue.put_back(valid);
+                // Somebody waits for the outcome of an own change. Another node's has gone with its epoch.
+                for entry in outdated.into_iter().filter(|entry| entry.fed.is_none()) {
+                    let _contained = contain_sync(entry.apply);
+                    queue.note_progress();
+                }
+                return true;
+            }
+            Err(StoreFailure::Closed) => return false,
+            Err(failure) => {
+                queue.put_back(others);
+                queue.request_check();
+                log_failed_read(&core, &failure);
+            }
+        }
+        drop(core);
+        sleep(PAUSE).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::after::call_hooks;
-use super::apply::{apply, queue_unread};
+use super::apply::{apply, deliver, queue_unread};
 use crate::connection::Close;
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::{CloseCode, EventFrame};
@@ -182,6 +182,11 @@ fn apply_all(core: &Arc<Core>, room: &Arc<RoomCell>, events: Vec<StoredEvent>) {
             core.history
                 .keep_in_window(&core.rooms, &core.observe, room, stored, limit.unwrap_or(default));
             match message {
+                // Another node may have admitted it, and runs handlers and hooks.
+                Some(message) if core.cluster.is_some() => {
+                    deliver(core, &state, &Arc::new(message), &frame);
+                    None
+                }
                 Some(message) => Some(apply(core, room, &state, None, message, &frame)),
                 None => {
                     queue_unread(&state, &event, &frame);

@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::after::call_hooks;
 use super::apply::apply_at;
-use super::apply_queue::apply_in_order;
+use super::apply_queue::apply_in_epoch;
 use super::draft::Rejected;
 use crate::connection::ClientState;
 use crate::delivery::Delivery;
@@ -87,7 +87,11 @@ impl HandedOver {
             _ => LogPlace::Unnumbered,
         };
         let (core, room) = (Arc::clone(&self.core), Arc::clone(&self.on_its_way.room));
-        apply_in_order(&core, &room, place, move |_, _| self.conclude(outcome));
+        let epoch = match &outcome {
+            Appended::Stored { epoch, .. } => epoch.clone(),
+            _ => None,
+        };
+        apply_in_epoch(&core, &room, place, epoch, move |_, _| self.conclude(outcome));
     }
 
     fn conclude(self, outcome: Appended) {
