@@ -215,6 +215,20 @@ impl ApplyQueue {
         }
     }
 
+    /// Takes out the first change of this node, whatever waits before it. For a room whose log is not loaded: such a change needs
+    /// no window.
+    pub(crate) fn next_own(&self) -> Option<LogEntry> {
+        let mut waiting = self.waiting.lock();
+        let index = waiting.changes.iter().position(|entry| entry.fed.is_none())?;
+        waiting.changes.remove(index)
+    }
+
+    /// Whether nothing is to be done.
+    pub(crate) fn is_idle(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.changes.is_empty() && !waiting.must_check
+    }
+
     /// Adds a change whose outcome is unknown.
     pub(crate) fn push_unknown(&self, resolve: Resolve) {
         self.unknown.lock().push_back(resolve);

@@ -5,6 +5,7 @@ pub(super) mod delete_by_id;
 pub(super) mod delete_room;
 pub(super) mod join;
 pub(super) mod join_error;
+mod joined;
 pub(super) mod leave;
 mod left;
 pub(super) mod recheck;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::seat::tell_epoch;
+use super::joined::tell_epoch;
 use crate::connection::ClientState;
 use crate::log::StoreFailure;
 use crate::random::random_up_to;

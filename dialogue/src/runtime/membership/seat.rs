@@ -3,17 +3,17 @@
 //!
 //! Calls no hook but queues `on_joined`. [`super::join`] asks `before_join` first.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::join_error::JoinError;
+use super::joined::joined;
 use crate::connection::ClientState;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
-use crate::protocol::{LogPosition, ServerFrame};
+use crate::protocol::LogPosition;
 use crate::room::{NoSeat, RoomCell, ServedRoomState, Subscriptions};
 use crate::runtime::clients::{Clients, ReplySpace};
 use crate::runtime::core::Core;
@@ -101,57 +101,6 @@ pub(super) fn take_seat(
     }
     let arrival = arrival(&core.clients, client, room, &mut state);
     Ok(core.notify_of_member(client, &core.room(room), |hooks| &hooks.on_joined, arrival))
-}
-
-/// Tells a member the room's epoch, which has changed: an unrequested `joined`, as if the client had joined without a position. Does
-/// nothing if the client is no member, or knows the epoch. Returns what must be read from the store first.
-pub(super) fn tell_epoch(
-    core: &Core,
-    client: &ClientState,
-    room: &RoomCell,
-    ahead: &ReadAhead,
-    space: ReplySpace<'_>,
-) -> Option<ReadFirst> {
-    let mut state = room.lock();
-    let subscriptions = state.local.subscriptions(client.key).cloned()?;
-    if !state.must_be_told(client.key) {
-        return None;
-    }
-    if ahead.may_read()
-        && let Some(first) = core.history.to_read(room, None, &state.record, &subscriptions, ahead)
-    {
-        return Some(first);
-    }
-    let top = state.record.seq();
-    state.local.set_complete_since(client.key, top);
-    let events = core.history.for_new_member(room, top, &subscriptions, ahead);
-    space.fill(joined(room, &state, None, &subscriptions, Some(false), &events));
-    state.note_told(client.key);
-    None
-}
-
-/// A `joined` frame.
-fn joined(
-    room: &RoomCell,
-    state: &ServedRoomState,
-    id: Option<i64>,
-    subscriptions: &Subscriptions,
-    recovered: Option<bool>,
-    events: &[Bytes],
-) -> Bytes {
-    let none = BTreeSet::new();
-    let joined = ServerFrame::Joined {
-        id,
-        room_id: &room.id,
-        room_name: &room.template.name,
-        subscriptions: &room.subscription_names(subscriptions),
-        except: subscriptions.exceptions().unwrap_or(&none),
-        epoch: state.record.epoch(),
-        seq: state.record.seq(),
-        recovered,
-        events,
-    };
-    joined.encode()
 }
 
 /// How a client has come into the room that it is in now.

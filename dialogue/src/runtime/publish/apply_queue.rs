@@ -67,9 +67,14 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, room: &Arc<RoomCell>) {
 
 /// Applies changes until none waits, and none has an unknown outcome, or until the server ends.
 async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
-    // The feed brings changes before the room's log is loaded: until then, there is no window to apply anything to.
-    while is_loading(server, room) {
-        sleep(FEED_DELAY).await;
+    // The feed brings changes before the room's log is loaded: until then, there is no window to apply them to.
+    while let Some(loading) = loading(server, room) {
+        let own = loading.applying().next_own();
+        drop(loading);
+        match own {
+            Some(entry) => drop(contain_sync(entry.apply)),
+            None => sleep(FEED_DELAY).await,
+        }
     }
     let Some(room) = &room.upgrade() else {
         return;
@@ -134,14 +139,11 @@ async fn work(server: &Weak<Core>, room: &Weak<RoomCell>) {
     }
 }
 
-/// Whether a room's log is still to be loaded.
-fn is_loading(server: &Weak<Core>, room: &Weak<RoomCell>) -> bool {
-    match (server.upgrade(), room.upgrade()) {
-        (Some(core), Some(room)) => {
-            core.cluster.is_some() && !room.loaded.initialized() && !core.lifecycle.is_stopped()
-        }
-        _ => false,
-    }
+/// A room whose log is still to be loaded before everything that waits can be applied.
+fn loading(server: &Weak<Core>, room: &Weak<RoomCell>) -> Option<Arc<RoomCell>> {
+    let (core, room) = (server.upgrade()?, room.upgrade()?);
+    let is_loading = core.cluster.is_some() && !room.loaded.initialized() && !core.lifecycle.is_stopped();
+    (is_loading && !room.applying().is_idle()).then_some(room)
 }
 
 /// Until when the room still waits for the feed to bring the events up to a number. `missing` is for what it waits, and until

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use super::stored::{Hall, join, numbers, on, peer};
 use super::*;
 use crate::Dialogue;
 use crate::cluster::tests::{Fate, Hub};
+use crate::event::EventMessage;
 
 fn node(hub: &Arc<Hub>) -> Dialogue {
     on(&hub.store).cluster(hub.node()).build().expect("a server")
@@ -50,6 +52,53 @@ async fn members_of_two_nodes_receive_the_events_of_both() {
         (&joined["recovered"], numbers(&joined)),
         (&Value::Bool(true), vec![2, 3])
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_and_handlers_run_on_the_node_that_admitted_the_event() {
+    let hub = Hub::new([Fate::IsLost]);
+    let calls = [0, 1].map(|_| Arc::new(Mutex::new((0, 0))));
+    let nodes = calls.each_ref().map(|calls| {
+        let of_hook = Arc::clone(calls);
+        let builder = on(&hub.store).cluster(hub.node());
+        let builder = builder.after_each(move |_, _| {
+            of_hook.lock().0 += 1;
+            Ok(())
+        });
+        builder.build().expect("a server")
+    });
+    let _handlers = [0, 1].map(|number| {
+        let calls = Arc::clone(&calls[number]);
+        nodes[number].on(Hall, move |_: EventMessage<Plenty>| {
+            calls.lock().1 += 1;
+            async {}
+        })
+    });
+    let mut members = Vec::new();
+    for node in &nodes {
+        let mut member = peer(node, "ada").await;
+        join(&mut member, "hall", None).await;
+        members.push(member);
+    }
+    // The first is read from the log by the other node, the second comes with its feed.
+    trigger(&nodes[0], 1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    trigger(&nodes[0], 2).await;
+    trigger(&nodes[1], 3).await;
+    for member in &mut members {
+        assert_eq!(received(member).await, [1, 2, 3]);
+    }
+    assert_eq!((*calls[0].lock(), *calls[1].lock()), ((2, 2), (1, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_whose_log_is_not_loaded_can_be_deleted() {
+    let hub = Hub::new([]);
+    let (one, two) = (node(&hub), node(&hub));
+    let mut ada = peer(&one, "ada").await;
+    join(&mut ada, "hall", None).await;
+    trigger(&one, 1).await;
+    assert_eq!(two.delete_room(Hall).await, Ok(true));
 }
 
 fn fate() -> impl Strategy<Value = Fate> {
