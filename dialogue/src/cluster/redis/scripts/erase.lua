@@ -1,0 +1,52 @@
+-- Replaces the texts of events. Their numbers and places stay. Works without free memory.
+--
+-- KEYS
+--   1      T:m:<room>, the metadata
+--   2      T:log, the change log
+--   then   T:e:<room>/<type>, the events of a type
+-- ARGV
+--   1-3    see prelude.lua
+--   4      own part of the epoch that the events are of
+--   5, 6   the room's id and its channel
+--   then   per event: the index of its type among the keys from 1, its number, and the frame that remains
+-- Reply
+--   {'ok', answers}   one letter per event: 'e' it was erased now, 'a' it had this text already, 'n' there is no such event
+--   {'gone'}          this incarnation of the room does not exist, or has no events
+-- Publishes '1 x <epoch> <position> <number> …\n' with the numbers of the events that were erased now.
+
+local meta, log, room = KEYS[1], KEYS[2], ARGV[5]
+
+-- Read and check.
+local found = call('HMGET', meta, 'own', 'gen', 'seq')
+if found[1] ~= ARGV[4] then
+    return { 'gone' }
+end
+call('XLEN', log)
+local answers, changes, message = {}, {}, { '1 x ' .. found[1] .. '.' .. found[2] }
+for at = 7, #ARGV, 3 do
+    local list, event = KEYS[2 + ARGV[at]], tonumber(ARGV[at + 1])
+    local index = index_of(list, call('LLEN', list), event)
+    local entry = index >= 0 and call('LINDEX', list, index)
+    local answer = 'n'
+    if entry and numbers_of(list, entry) == event then
+        local head, bytes, start = string.match(entry, '^(%d+ %d+ (%d+)\n)()')
+        local text = string.sub(entry, 1, start - 1 + tonumber(bytes)) .. ARGV[at + 2]
+        answer = text == entry and 'a' or 'e'
+        if answer == 'e' then
+            changes[#changes + 1] = { list, index, text }
+            message[#message + 1] = ARGV[at + 1]
+        end
+    end
+    answers[#answers + 1] = answer
+end
+
+-- Write. The first write is one that Redis allows when it is out of memory, and then the rest of the script too.
+if #changes > 0 then
+    call('EXPIRE', meta, KEEP_ROOM)
+    for _, change in ipairs(changes) do
+        call('LSET', unpack(change))
+    end
+    table.insert(message, 2, note_change(log, room))
+    call(publish_command, ARGV[6], table.concat(message, ' ') .. '\n')
+end
+return { 'ok', table.concat(answers) }

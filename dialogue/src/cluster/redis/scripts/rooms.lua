@@ -1,0 +1,26 @@
+-- Reads the present incarnations of rooms of one partition.
+--
+-- KEYS
+--   1      T:rooms, the rooms that were created or deleted
+--   then   T:m:<room>, the metadata of each room
+-- ARGV
+--   1-3    see prelude.lua; not used
+--   then   the ids of the rooms
+-- Reply
+--   {room, …}  in their order. room: {own, record}. own: own part of the epoch, empty if there is no metadata.
+--   record: what T:rooms has: 'c <own> <what the node stored>' for a created room, 'd <own>' for one that stays deleted, or
+--   empty. {'foreign'}: the metadata is not ours.
+-- Writes nothing.
+
+local reply = {}
+for index = 2, #KEYS do
+    local own = redis.pcall('HGET', KEYS[index], 'own')
+    if type(own) == 'table' and not string.find(own.err, '^WRONGTYPE') then
+        return own
+    elseif type(own) == 'table' then
+        reply[index - 1] = { 'foreign' }
+    else
+        reply[index - 1] = { own or '', call('HGET', KEYS[1], ARGV[index + 2]) or '' }
+    end
+end
+return reply
