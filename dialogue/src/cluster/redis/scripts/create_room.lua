@@ -14,7 +14,7 @@
 --   9      what the node wants to know of the room
 --   then   the names of types
 -- Reply
---   {'ok', epoch}         the room was created, now or by this call before
+--   {'ok', epoch}         the room was created, now or by this call before. '<own>.' if it has lost its metadata since
 --   {'exists'}            there is a created room with this id
 --   {'types', name, …}    the types of the room that are missing among the types above. Nothing was changed
 -- T:rooms then has 'c <own> <ARGV 9>' for the room. Publishes '1 d <own> <position>\n' for the former incarnation on the
@@ -23,10 +23,10 @@
 local meta, log, rooms = KEYS[1], KEYS[2], KEYS[3]
 local own, room = ARGV[5], ARGV[6]
 
-local found, missing = inspect(meta, log, rooms, ARGV, 10)
+local found, former, missing = inspect(meta, log, rooms, ARGV[4], ARGV, 10)
 local kind, created = string.match(call('HGET', rooms, room) or '', '^(%a) (%S+)')
 if kind == 'c' and created == own then
-    return { 'ok', own .. '.' .. (found.own == own and found.gen or fresh) }
+    return { 'ok', former == own and found.epoch or own .. '.' }
 elseif kind == 'c' then
     return { 'exists' }
 elseif missing then
@@ -36,6 +36,6 @@ end
 -- The first write: unlike the deletion of a room, its creation needs memory.
 call('HSET', rooms, room, 'c ' .. own .. ' ' .. ARGV[9])
 local position = begin(meta, log, room, found, KEYS, 4, own)
-call(publish_command, ARGV[7], '1 d ' .. (found.own or ARGV[4]) .. ' ' .. position .. '\n')
+call(publish_command, ARGV[7], '1 d ' .. former .. ' ' .. position .. '\n')
 call(publish_command, ARGV[8], '1 c ' .. room .. ' ' .. own .. ' ' .. position .. '\n')
 return { 'ok', own .. '.' .. fresh }

@@ -24,8 +24,7 @@
 local meta, log, rooms = KEYS[1], KEYS[2], KEYS[3]
 local next_own, room, own = ARGV[5], ARGV[6], ARGV[9]
 
-local found, missing = inspect(meta, log, rooms, ARGV, 11)
-local present = found.own or ARGV[4]
+local found, present, missing = inspect(meta, log, rooms, ARGV[4], ARGV, 11)
 if present == next_own then
     return { 'ok' }
 elseif present ~= own then

@@ -6,7 +6,7 @@
 --   then   T:e:<room>/<type>, the events of a type
 -- ARGV
 --   1-3    see prelude.lua
---   4      own part of the epoch that the events are of
+--   4      the epoch that the events are of; its own part counts
 --   5, 6   the room's id and its channel
 --   then   per event: the index of its type among the keys from 1, its number, and the frame that remains
 -- Reply
@@ -17,12 +17,12 @@
 local meta, log, room = KEYS[1], KEYS[2], ARGV[5]
 
 -- Read and check.
-local found = call('HMGET', meta, 'own', 'gen', 'seq')
-if found[1] ~= ARGV[4] then
+local epoch = call('HGET', meta, 'epoch')
+if not epoch or string.match(epoch, '^[^.]*') ~= string.match(ARGV[4], '^[^.]*') then
     return { 'gone' }
 end
 call('XLEN', log)
-local answers, changes, message = {}, {}, { '1 x ' .. found[1] .. '.' .. found[2] }
+local answers, changes, message = {}, {}, { '1 x ' .. epoch }
 for at = 7, #ARGV, 3 do
     local list, event = KEYS[2 + ARGV[at]], tonumber(ARGV[at + 1])
     local index = index_of(list, call('LLEN', list), event)

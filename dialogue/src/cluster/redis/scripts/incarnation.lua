@@ -1,8 +1,8 @@
 -- Joined in front of the scripts that begin a new incarnation of a room, after prelude.lua.
 
--- Reads the metadata of a room, and checks everything that `begin` will write. Returns its fields, and the answer 'types'
--- if the room has a type that is not among `known`, a list that begins at `from`.
-local function inspect(meta, log, rooms, known, from)
+-- Reads the metadata of a room, and checks everything that `begin` will write. Returns its fields, its own part of the
+-- epoch, and the answer 'types' if the room has a type that is not among `known`, a list that begins at `from`.
+local function inspect(meta, log, rooms, first, known, from)
     local found, missing, is_known = {}, { 'types' }, {}
     for index = from, #known do
         is_known[known[index]] = true
@@ -17,7 +17,7 @@ local function inspect(meta, log, rooms, known, from)
     end
     call('XLEN', log)
     call('HLEN', rooms)
-    return found, #missing > 1 and missing
+    return found, string.match(found.epoch or first, '^[^.]*'), #missing > 1 and missing
 end
 
 -- Removes the events of a room, and begins its incarnation `own`. Keeps the answers to nodes: a batch of the former
@@ -33,7 +33,7 @@ local function begin(meta, log, room, found, lists, from, own)
             call('HDEL', meta, field)
         end
     end
-    call('HSET', meta, 'own', own, 'gen', fresh, 'run', server, 'seq', '0')
+    call('HSET', meta, 'epoch', own .. '.' .. fresh, 'run', server, 'seq', '0')
     call('EXPIRE', meta, KEEP_ROOM)
     return note_change(log, room)
 end

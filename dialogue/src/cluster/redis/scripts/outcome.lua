@@ -4,14 +4,15 @@
 --   1      T:k:<room>/<sha1>
 -- ARGV
 --   1-3    see prelude.lua; not used
---   4      own part of the epoch that the event is for
+--   4      the epoch that the event is for; its own part counts
 --   5      'u', 'm' or 'x', as for append.lua
 -- Reply
 --   {'stored', number}, {'none'} if no key counts, or {'forgotten'} if the key may have been forgotten
 -- Writes nothing.
 
-local stored = number_of_key(call('GET', KEYS[1]), ARGV[4], ARGV[5], present_time())
-if stored then
-    return { 'stored', stored }
+local value = call('GET', KEYS[1])
+local event = value and number_of_key(value, ARGV[4], ARGV[5], present_time())
+if event then
+    return { 'stored', event }
 end
 return { ARGV[5] == 'x' and 'forgotten' or 'none' }

@@ -6,18 +6,19 @@
 -- ARGV
 --   1-3    see prelude.lua
 --   4      'renew' or empty: extends the lifetime of the metadata. A room that is in use needs it once an hour
---   then   per room: its id, its channel, its own part of the epoch if it has no metadata, the own part that the node
---          expects (empty: any), the generation that the node knows (may be empty), the highest number seen in it
+--   then   per room: its id, its channel, its own part of the epoch if it has no metadata, the epoch that the node knows
+--          ('<own>.' if it knows no generation, empty for any incarnation), and the highest number seen in it
 -- Reply
 --   {'ok', position, room, …}   the newest position in the change log ('0-0' if there is none), and for each room
---   room: {'ok', own, gen, seq, type, last number of the type, …}, {'gone', own} if the node expects another
---   incarnation, or {'foreign'} if the metadata is not ours
+--   room: {'ok', epoch, seq, type, last number of the type, …}, {'gone'} if the node knows another incarnation, or
+--   {'foreign'} if the metadata is not ours
 -- On a server that refuses writes, the call fails if a room needs a new epoch or 'renew' is said. Otherwise it works.
 
 local log = KEYS[1]
 local newest = call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
 
-local function read(meta, first, expected, known, seen)
+-- Returns the reply for a room, and its last number if its epoch is a new one.
+local function read(meta, first, known, seen)
     local found, types = {}, {}
     local fields = call('HGETALL', meta)
     for index = 1, #fields, 2 do
@@ -28,26 +29,30 @@ local function read(meta, first, expected, known, seen)
             types[#types + 1] = value
         end
     end
-    found = { found.own, found.gen, found.run, found.seq }
-    local own, gen, seq, is_new_epoch = identify(meta, found, first, known, seen)
-    if expected ~= '' and own ~= expected then
-        return { 'gone', own }
+    local epoch, seq, is_new_epoch = identify(meta, { found.epoch, found.run, found.seq }, first, known, seen)
+    if not epoch then
+        return { 'gone' }
     end
-    return { 'ok', own, gen, decimal(seq), unpack(types) }, is_new_epoch and seq
+    return { 'ok', epoch, decimal(seq), unpack(types) }, is_new_epoch and seq
 end
 
-local rooms, new_epochs = {}, {}
+local rooms, renewed = {}, {}
 for index = 2, #KEYS do
-    local at = 6 * index - 7
-    local is_ours, room, seq = pcall(read, KEYS[index], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], tonumber(ARGV[at + 5]))
-    rooms[index - 1] = is_ours and room or { 'foreign' }
-    new_epochs[index] = is_ours and seq
+    local at = 5 * index - 5
+    local is_read, room, seq = pcall(read, KEYS[index], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]))
+    if is_read then
+        rooms[index - 1], renewed[index] = room, seq
+    elseif string.find(room.err or '', '^WRONGTYPE') or string.find(room.err or '', '^FOREIGN') then
+        rooms[index - 1] = { 'foreign' }
+    else
+        error(room)
+    end
 end
 
 for index = 2, #KEYS do
-    local room, at = rooms[index - 1], 6 * index - 7
-    if new_epochs[index] then
-        renew(KEYS[index], log, ARGV[at], ARGV[at + 1], room[2], room[3], new_epochs[index])
+    local room, at = rooms[index - 1], 5 * index - 5
+    if renewed[index] then
+        renew(KEYS[index], log, ARGV[at], ARGV[at + 1], room[2], renewed[index])
     elseif ARGV[4] ~= '' and room[1] == 'ok' then
         call('EXPIRE', KEYS[index], KEEP_ROOM)
     end

@@ -7,19 +7,18 @@
 -- ARGV
 --   1-3    see prelude.lua
 --   4      own part of the epoch, if the room has no metadata
---   5      own part of the epoch that the node expects
---   6, 7   the generation that the node knows (may be empty), and the highest number that it has seen in it
---   8, 9   the room's id and its channel
---   10     'renew' or empty: extends the lifetime of the events. A room that is in use needs it once an hour
---   11     'all' or empty: answer 'types' if the room has a type that is not among those below
---   12     empty, or a number: everything after it is wanted. If that is impossible, answer 'lost'
---   13     empty, or a number: nothing above it is wanted
---   14, 15 the most events and the most bytes of entries in the reply. One event always fits
+--   5, 6   the epoch that the node knows ('<own>.' if it knows no generation), and the highest number seen in it
+--   7, 8   the room's id and its channel
+--   9      'renew' or empty: extends the lifetime of the events. A room that is in use needs it once an hour
+--   10     'all' or empty: answer 'types' if the room has a type that is not among those below
+--   11     empty, or a number: everything after it is wanted. If that is impossible, answer 'lost'
+--   12     empty, or a number: nothing above it is wanted
+--   13, 14 the most events and the most bytes of entries in the reply. One event always fits
 --   then   per type: its name, and the most events of it
 -- Reply
 --   {'ok', epoch, seq, type, …}   seq: the room's last number. For each type:
 --   type: {name, last, mark, older, entry, …}  last: the last number of this type. mark: its highest number that is
---   neither in the reply nor above ARGV 13, 0 if there is none. older: 1 if that event is still there, else 0. See entries.lua.
+--   neither in the reply nor above ARGV 12, 0 if there is none. older: 1 if that event is still there, else 0. See entries.lua.
 --   {'lost', epoch, seq}          some of it is gone, or it is more than the bounds allow
 --   {'types', name, …}            the types that are missing among the types above. Nothing was read
 --   {'gone'}                      this incarnation of the room does not exist
@@ -29,8 +28,8 @@
 local CHUNK = 32
 
 local meta, log = KEYS[1], KEYS[2]
-local own, after, through = ARGV[5], tonumber(ARGV[12]), tonumber(ARGV[13]) or HIGHEST
-local most_events, most_bytes = tonumber(ARGV[14]), tonumber(ARGV[15])
+local after, through = tonumber(ARGV[11]), tonumber(ARGV[12]) or HIGHEST
+local most_events, most_bytes = tonumber(ARGV[13]), tonumber(ARGV[14])
 
 -- Finds the entry that `type.expected` names, the head of its type. There is none if it is gone.
 local function advance(type)
@@ -64,15 +63,15 @@ for index = 1, #fields, 2 do
         last_of[string.sub(field, 3)] = number(meta, value)
     end
 end
-found = { found.own, found.gen, found.run, found.seq }
-local present, gen, seq, is_new_epoch = identify(meta, found, ARGV[4], ARGV[6], tonumber(ARGV[7]))
-if present ~= own then
+found = { found.epoch, found.run, found.seq }
+local epoch, seq, is_new_epoch = identify(meta, found, ARGV[4], ARGV[5], tonumber(ARGV[6]))
+if not epoch then
     return { 'gone' }
 end
 
 local types, unknown = {}, { 'types' }
 for index = 3, #KEYS do
-    local name, most = ARGV[10 + 2 * index], tonumber(ARGV[11 + 2 * index])
+    local name, most = ARGV[9 + 2 * index], tonumber(ARGV[10 + 2 * index])
     local list, last = KEYS[index], last_of[name] or 0
     last_of[name] = nil
     local length = call('LLEN', list)
@@ -94,7 +93,7 @@ end
 for name in pairs(last_of) do
     unknown[#unknown + 1] = name
 end
-if ARGV[11] ~= '' and #unknown > 1 then
+if ARGV[10] ~= '' and #unknown > 1 then
     return unknown
 end
 
@@ -121,16 +120,16 @@ end
 
 -- Write.
 if is_new_epoch then
-    renew(meta, log, ARGV[8], ARGV[9], own, gen, seq)
+    renew(meta, log, ARGV[7], ARGV[8], epoch, seq)
 end
-if ARGV[10] ~= '' then
+if ARGV[9] ~= '' then
     call('EXPIRE', meta, KEEP_ROOM)
     for index = 3, #KEYS do
         call('EXPIRE', KEYS[index], KEEP_EVENTS)
     end
 end
 
-local reply = { 'ok', own .. '.' .. gen, decimal(seq) }
+local reply = { 'ok', epoch, decimal(seq) }
 for _, type in ipairs(types) do
     if after and type.most > 0 and type.expected > after then
         return { 'lost', reply[2], reply[3] }

@@ -14,13 +14,13 @@
 
 local reply = {}
 for index = 2, #KEYS do
-    local own = redis.pcall('HGET', KEYS[index], 'own')
-    if type(own) == 'table' and not string.find(own.err, '^WRONGTYPE') then
-        return own
-    elseif type(own) == 'table' then
+    local epoch = redis.pcall('HGET', KEYS[index], 'epoch')
+    if type(epoch) == 'table' and not string.find(epoch.err, '^WRONGTYPE') then
+        return epoch
+    elseif type(epoch) == 'table' then
         reply[index - 1] = { 'foreign' }
     else
-        reply[index - 1] = { own or '', call('HGET', KEYS[1], ARGV[index + 2]) or '' }
+        reply[index - 1] = { string.match(epoch or '', '^[^.]*'), call('HGET', KEYS[1], ARGV[index + 2]) or '' }
     end
 end
 return reply
