@@ -72,7 +72,7 @@ local epoch, seq, is_new_epoch = identify(meta, found, ARGV[4], known, tonumber(
 if not epoch then
     return { 'gone' }
 elseif seq + #ARGV > HIGHEST then
-    number(meta)
+    foreign(meta)
 end
 local first_key, last_key = 3 + histories, #KEYS
 local length_of, trimmed = {}, 0

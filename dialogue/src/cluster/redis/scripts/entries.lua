@@ -13,7 +13,7 @@ end
 local function index_of(list, length, through)
     local low, high = -1, length - 1
     while low < high do
-        local middle = math.ceil((low + high) / 2)
+        local middle = math.floor((low + high + 1) / 2)
         if numbers_of(list, call('LINDEX', list, middle)) <= through then
             low = middle
         else

@@ -42,10 +42,13 @@ for index = 2, #KEYS do
     local is_read, room, seq = pcall(read, KEYS[index], ARGV[at + 2], ARGV[at + 3], tonumber(ARGV[at + 4]))
     if is_read then
         rooms[index - 1], renewed[index] = room, seq
-    elseif string.find(room.err or '', '^WRONGTYPE') or string.find(room.err or '', '^FOREIGN') then
-        rooms[index - 1] = { 'foreign' }
     else
-        error(room)
+        -- Some versions of Redis give a text here, others a table.
+        local text = type(room) == 'table' and room.err or room
+        if not (string.find(text, 'WRONGTYPE', 1, true) or string.find(text, 'FOREIGN', 1, true)) then
+            error(room)
+        end
+        rooms[index - 1] = { 'foreign' }
     end
 end
 

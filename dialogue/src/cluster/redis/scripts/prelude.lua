@@ -26,11 +26,15 @@ local function decimal(number)
     return string.format('%.0f', number)
 end
 
+local function foreign(key)
+    error({ err = 'FOREIGN ' .. key })
+end
+
 -- Reads a number of ours.
 local function number(key, text)
     local value = tonumber(text)
     if not (value and value >= 0 and value <= HIGHEST) then
-        error({ err = 'FOREIGN ' .. key })
+        foreign(key)
     end
     return value
 end

@@ -17,8 +17,8 @@
 --   then   per type: its name, and the most events of it
 -- Reply
 --   {'ok', epoch, seq, type, …}   seq: the room's last number. For each type:
---   type: {name, last, mark, older, entry, …}  last: the last number of this type. mark: its highest number that is
---   neither in the reply nor above ARGV 12, 0 if there is none. older: 1 if that event is still there, else 0. See entries.lua.
+--   type: {name, last, mark, older, entry, …}  last: the last number of this type. mark: its number before the entries
+--   (see entries.lua), 0 if there is none. older: 1 if that event is still there, 0 if it is gone.
 --   {'lost', epoch, seq}          some of it is gone, or it is more than the bounds allow
 --   {'types', name, …}            the types that are missing among the types above. Nothing was read
 --   {'gone'}                      this incarnation of the room does not exist

@@ -34,6 +34,7 @@ for _, event in ipairs(call('XRANGE', trim, '-', '+', 'COUNT', ARGV[6])) do
 end
 
 -- The first write is one that Redis allows when it is out of memory, and then the rest of the script too.
-call('EXPIRE', trimming, KEEP_ROOM)
+call('EXPIRE', trim, KEEP_ROOM)
 call('HSET', trimming, 'node', ARGV[4], 'until', decimal(now + ARGV[5]))
+call('EXPIRE', trimming, KEEP_ROOM)
 return reply
