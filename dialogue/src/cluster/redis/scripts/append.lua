@@ -1,21 +1,23 @@
 -- Stores and publishes a batch of events of one room, exactly once however often it is sent.
 --
--- A node numbers its batches of a room: `counter` increases. At most one of them is in flight. It says 'r' with its first batch
--- of a room after each contact, and at least once an hour.
+-- A node numbers its batches of a room: `counter` increases. At most one of them is in flight. Without a reply, the node
+-- sends the same again and adds 'repeat'. It says 'renew' with its first batch of a room after each contact, and at least
+-- once an hour.
 --
 -- KEYS
 --   1      T:m:<room>, the metadata
 --   2      T:log, the change log
 --   then   T:e:<room>/<type>, the events of a type: one key per type with history, in the order of the types below
 --   then   T:k:<room>/<sha1>, an idempotency key: one per event that has a key, in their order
---   last   T:trim and T:trimming, with 'a'
+--   last   T:trim and T:trimming, with 'archive'
 -- ARGV
 --   1-3    see prelude.lua
 --   4      own part of the epoch, if the room has no metadata
 --   5, 6   the epoch that the node knows ('<own>.' if it knows no generation), and the highest number seen in it
 --   7, 8   the room's id and its channel
 --   9, 10  the node, without spaces, and `counter`
---   11     '', 'r', 'a' or 'ra'. 'r' extends the lifetime of all these keys. 'a': events that are trimmed go to T:trim first
+--   11     words. 'renew' extends the lifetime of all these keys. 'archive': events that are trimmed go to T:trim first.
+--          'repeat': the batch may have been stored already
 --   12     how many types there are
 --   then   per type, those with history first: name, and how many events are kept (empty for a volatile type)
 --   then   per event: the index of its type from 1, its text, and its key:
@@ -24,7 +26,9 @@
 -- Reply
 --   {'stored', '<epoch> <seq> <answers>'}  seq: the room's last number after this batch
 --   {'gone'}                               this incarnation of the room does not exist. Nothing was stored
---   {'old'}                                the node has sent a later batch. Nothing was stored
+--   {'old'}                                the node has sent a later batch. Nothing was stored now
+--   {'unknown'}                            with 'repeat': the epoch has changed, so the batch may have been stored and lost.
+--                                          Nothing was stored now
 --   answers, in the order of the events, separated by commas: '3s' three were stored under the next numbers, '2v' two
 --   volatile ones were published, '1r17' one was stored before under the number 17, '1f' one may have been stored before.
 --   The last one with 's' has the number seq.
@@ -32,7 +36,7 @@
 -- 'v': '<bytes> <type>\n', and so many bytes: the frame of a volatile event, or the entry of a stored one:
 -- '<number> <number of the event of its type before> <bytes of sender>\n<sender><frame>'.
 
--- Forgets the answers to nodes that have not said 'r' for two hours. They repeat no batch any more.
+-- Forgets the answers to nodes that have not said 'renew' for two hours. They repeat no batch any more.
 local function forget_nodes(meta, now)
     local fields = call('HGETALL', meta)
     for index = 1, #fields, 2 do
@@ -47,7 +51,7 @@ local meta, log = KEYS[1], KEYS[2]
 local known, room, channel, node, counter = ARGV[5], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local types = tonumber(ARGV[12])
 local flags = ARGV[11]
-local archive = flags == 'a' or flags == 'ra'
+local archive = flags ~= '' and string.find(flags, 'archive', 1, true)
 
 -- Read and check.
 local histories = 0
@@ -71,6 +75,8 @@ end
 local epoch, seq, is_new_epoch = identify(meta, found, ARGV[4], known, tonumber(ARGV[6]))
 if not epoch then
     return { 'gone' }
+elseif epoch ~= known and flags ~= '' and string.find(flags, 'repeat', 1, true) then
+    return { 'unknown' }
 elseif seq + #ARGV > HIGHEST then
     foreign(meta)
 end
@@ -85,7 +91,7 @@ if archive then
     trimmed = call('XLEN', KEYS[last_key + 1])
     call('HLEN', KEYS[last_key + 2])
 end
-local renewing = not answered or flags == 'r' or flags == 'ra'
+local renewing = not answered or flags ~= '' and string.find(flags, 'renew', 1, true)
 local now, values
 if renewing or last_key >= first_key then
     now = present_time()
