@@ -179,8 +179,11 @@ for kind, entries in pairs(entries_of) do
     changes[#changes + 1] = 't:' .. name
     changes[#changes + 1] = last_of[kind]
 end
-for key, event in pairs(new_keys or {}) do
-    call('SET', key, string.match(epoch, '^[^.]*') .. ' ' .. event .. ' ' .. decimal(now), 'PX', 600000)
+if new_keys then
+    local own, at = string.match(epoch, '^[^.]*') .. ' ', ' ' .. decimal(now)
+    for key, event in pairs(new_keys) do
+        call('SET', key, own .. event .. at, 'PX', 600000)
+    end
 end
 call('HSET', meta, unpack(changes))
 if renewing then
