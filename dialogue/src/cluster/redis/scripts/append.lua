@@ -8,7 +8,7 @@
 --   1      T:m:<room>, the metadata
 --   2      T:log, the change log
 --   then   T:e:<room>/<type>, the events of a type: one key per type with history, in the order of the types below
---   then   T:k:<room>/<sha1>, an idempotency key: one per event that has a key, in their order
+--   then   T:k:<room>/0, /1 and /2, the idempotency keys, if an event has one
 --   last   T:trim and T:trimming, with 'archive'
 -- ARGV
 --   1-3    see prelude.lua
@@ -22,7 +22,8 @@
 --   then   per type, those with history first: name, and how many events are kept (empty for a volatile type)
 --   then   per event: the index of its type from 1, its text, and its key:
 --          text   volatile: the frame. History: '<bytes of sender>\n<sender>', then the frame without number and last brace
---          key    empty: none. 'u': a key. 'm': a marked repetition. 'x': the same, and its key may have been forgotten
+--          key    empty, or a letter and the key, see key.lua. 'u': not marked. 'm': a marked repetition. 'x': the same, and
+--                 its key may have been forgotten
 -- Reply
 --   {'stored', '<epoch> <seq> <answers>'}  seq: the room's last number after this batch
 --   {'gone'}                               this incarnation of the room does not exist. Nothing was stored
@@ -91,13 +92,21 @@ if archive then
     trimmed = call('XLEN', KEYS[last_key + 1])
     call('HLEN', KEYS[last_key + 2])
 end
+local fields_of_keys, values = {}, nil
+if last_key >= first_key then
+    for at = 15 + 2 * types, #ARGV, 3 do
+        if ARGV[at] ~= '' then
+            fields_of_keys[#fields_of_keys + 1] = string.sub(ARGV[at], 2)
+        end
+    end
+end
 local renewing = not answered or flags ~= '' and string.find(flags, 'renew', 1, true)
-local now, values
+local now
 if renewing or last_key >= first_key then
     now = present_time()
 end
 if last_key >= first_key then
-    values = call('MGET', unpack(KEYS, first_key, last_key))
+    values = values_of_keys(first_key, fields_of_keys, now)
 end
 
 -- Decide on each event.
@@ -105,13 +114,13 @@ local top, key_index, new_keys = seq, 0, nil
 local last_of, entries_of, message = {}, {}, { '' }
 local last, answers, run, count = nil, '', nil, 0
 for at = 13 + 2 * types, #ARGV, 3 do
-    local kind, text, mark = tonumber(ARGV[at]), ARGV[at + 1], ARGV[at + 2]
+    local kind, text = tonumber(ARGV[at]), ARGV[at + 1]
     local outcome = kind <= histories and 's' or 'v'
     local key
-    if mark ~= '' then
-        key = KEYS[first_key + key_index]
+    if ARGV[at + 2] ~= '' then
         key_index = key_index + 1
-        local value = values[key_index]
+        key = fields_of_keys[key_index]
+        local mark, value = string.sub(ARGV[at + 2], 1, 1), values[key_index]
         local event = new_keys and new_keys[key] or value and number_of_key(value, epoch, mark, now)
         if event then
             outcome = 'r' .. event
@@ -181,9 +190,13 @@ for kind, entries in pairs(entries_of) do
 end
 if new_keys then
     local own, at = string.match(epoch, '^[^.]*') .. ' ', ' ' .. decimal(now)
+    local turn, stored = math.floor(now / TURN), {}
     for key, event in pairs(new_keys) do
-        call('SET', key, own .. event .. at, 'PX', 600000)
+        stored[#stored + 1] = key
+        stored[#stored + 1] = own .. event .. at
     end
+    call('HSET', KEYS[first_key + turn % 3], unpack(stored))
+    call('PEXPIREAT', KEYS[first_key + turn % 3], decimal((turn + 3) * TURN - 10000))
 end
 call('HSET', meta, unpack(changes))
 if renewing then

@@ -5,6 +5,7 @@
 --   2      T:log, the change log
 --   3      T:rooms, the rooms that were created or deleted
 --   then   T:e:<room>/<type>, one key per type, in the order of the types below
+--   last   T:k:<room>/0, /1 and /2, the idempotency keys
 -- ARGV
 --   1-3    see prelude.lua
 --   4      own part of the epoch, if the room has no metadata

@@ -20,7 +20,7 @@ local function inspect(meta, log, rooms, first, known, from)
     return found, string.match(found.epoch or first, '^[^.]*'), #missing > 1 and missing
 end
 
--- Removes the events of a room, and begins its incarnation `own`. Keeps the answers to nodes: a batch of the former
+-- Removes the events and keys of a room, and begins its incarnation `own`. Keeps the answers to nodes: a batch of the former
 -- incarnation may be sent again.
 local function begin(meta, log, room, found, lists, from, own)
     -- Redis allows this when it is out of memory, and then the rest of the script too.

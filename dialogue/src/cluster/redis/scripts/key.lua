@@ -1,11 +1,27 @@
 -- Joined in front of the scripts that use idempotency keys, after prelude.lua.
 --
--- A key has the value '<own part of the epoch> <number of the event> <ms since 1970>'. It is kept for 10 minutes.
+-- A room's keys are in the hashes T:k:<room>/0, /1 and /2: one hash for 5 minutes, in turn. A hash expires 10 s before its next
+-- turn, so a key is kept for almost 10 minutes or longer. Its field is what the node makes of user and key. Its value is
+-- '<own part of the epoch> <number of the event> <ms since 1970>'.
+
+local TURN = 300000
 
 -- The present time in ms since 1970.
 local function present_time()
     local time = call('TIME')
     return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The values of fields, newest first if a field is in several hashes. The hashes are those KEYS from `first` on.
+local function values_of_keys(first, fields, now)
+    local values = {}
+    for age = 0, 2 do
+        local hash = KEYS[first + (math.floor(now / TURN) - age) % 3]
+        for index, value in ipairs(call('HMGET', hash, unpack(fields))) do
+            values[index] = values[index] or value
+        end
+    end
+    return values
 end
 
 -- The number of the event that was stored with a key, as text, if the key counts: for 2 minutes, or as long as it is kept
