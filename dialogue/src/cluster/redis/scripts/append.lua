@@ -92,11 +92,12 @@ if archive then
     trimmed = call('XLEN', KEYS[last_key + 1])
     call('HLEN', KEYS[last_key + 2])
 end
-local fields_of_keys, values = {}, nil
+local fields_of_keys, is_marked, values = {}, false, nil
 if last_key >= first_key then
     for at = 15 + 2 * types, #ARGV, 3 do
         if ARGV[at] ~= '' then
             fields_of_keys[#fields_of_keys + 1] = string.sub(ARGV[at], 2)
+            is_marked = is_marked or string.byte(ARGV[at]) ~= 117 -- u
         end
     end
 end
@@ -106,7 +107,7 @@ if renewing or last_key >= first_key then
     now = present_time()
 end
 if last_key >= first_key then
-    values = values_of_keys(first_key, fields_of_keys, now)
+    values = values_of_keys(first_key, fields_of_keys, is_marked, now)
 end
 
 -- Decide on each event.

@@ -12,10 +12,12 @@ local function present_time()
     return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The values of fields, newest first if a field is in several hashes. The hashes are those KEYS from `first` on.
-local function values_of_keys(first, fields, now)
+-- The values of fields that may count. The newest one, if a field is in several hashes. The hashes are those KEYS from `first`
+-- on. Without a marked repetition, only the last 2 minutes matter.
+local function values_of_keys(first, fields, is_marked, now)
     local values = {}
-    for age = 0, 2 do
+    local oldest = is_marked and 2 or now % TURN < 120000 and 1 or 0
+    for age = 0, oldest do
         local hash = KEYS[first + (math.floor(now / TURN) - age) % 3]
         for index, value in ipairs(call('HMGET', hash, unpack(fields))) do
             values[index] = values[index] or value

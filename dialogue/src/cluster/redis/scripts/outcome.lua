@@ -11,7 +11,7 @@
 -- Writes nothing.
 
 local mark, now = string.sub(ARGV[5], 1, 1), present_time()
-local value = values_of_keys(1, { string.sub(ARGV[5], 2) }, now)[1]
+local value = values_of_keys(1, { string.sub(ARGV[5], 2) }, mark ~= 'u', now)[1]
 local event = value and number_of_key(value, ARGV[4], mark, now)
 if event then
     return { 'stored', event }
