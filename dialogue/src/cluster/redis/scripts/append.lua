@@ -42,7 +42,7 @@ local function forget_nodes(meta, now)
     local fields = call('HGETALL', meta)
     for index = 1, #fields, 2 do
         local node = string.match(fields[index], '^n:(.*)$')
-        if node and now - number(meta, fields[index + 1]) > 7200000 then
+        if node and now - (tonumber(fields[index + 1]) or 0) > 7200000 then
             call('HDEL', meta, 'n:' .. node, 'a:' .. node)
         end
     end
@@ -82,7 +82,7 @@ elseif seq + #ARGV > HIGHEST then
     foreign(meta)
 end
 local first_key, last_key = 3 + histories, #KEYS
-local length_of, trimmed = {}, 0
+local length_of, trimmed, dropped = {}, 0, 0
 for kind = 1, histories do
     length_of[kind] = call('LLEN', KEYS[2 + kind])
     number(meta, found[4 + kind] or 0)
@@ -90,7 +90,7 @@ end
 if archive then
     last_key = last_key - 2
     trimmed = call('XLEN', KEYS[last_key + 1])
-    call('HLEN', KEYS[last_key + 2])
+    dropped = number(KEYS[last_key + 2], call('HGET', KEYS[last_key + 2], 'dropped') or 0)
 end
 local fields_of_keys, is_marked, values = {}, false, nil
 if last_key >= first_key then
@@ -176,7 +176,8 @@ for kind, entries in pairs(entries_of) do
                 call('XADD', KEYS[#KEYS - 1], '*', 'r', room, 'e', epoch, 't', name, 'b', entry)
                 trimmed = trimmed + 1
             else
-                call('HINCRBY', KEYS[#KEYS], 'dropped', 1)
+                dropped = dropped + 1
+                call('HSET', KEYS[#KEYS], 'dropped', decimal(dropped))
             end
         end
     end

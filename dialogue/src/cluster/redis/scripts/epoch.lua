@@ -1,11 +1,11 @@
 -- Joined in front of the scripts that use the events of a room, after prelude.lua.
 --
--- An epoch is '<own>.<generation>'. `own` changes only when the room is deleted or created, the generation also when events
--- may be lost. A new epoch begins if the metadata is missing, if the server is another one than at the last change, or if a
--- node has seen a number in this epoch that the room has not reached. Numbers continue.
+-- An epoch is '<own>.<generation>'. `own` changes only when the room is deleted or created, the generation also when
+-- events may be lost. A new epoch begins if the metadata is missing, if the server is another one than at the last change,
+-- or if a node has seen a number in this epoch that the room has not reached. Numbers continue.
 
--- Decides on the epoch of a room. `found` begins with the fields `epoch`, `run` and `seq` of its metadata. `first` is `own` of
--- a room without metadata. The node knows the epoch `known`, whose generation may be empty, and in it the number `seen`.
+-- Decides on the epoch of a room. `found` begins with the fields `epoch`, `run` and `seq` of its metadata. `first` is `own`
+-- of a room without metadata. The node knows the epoch `known`, whose generation may be empty, and in it the number `seen`.
 -- Returns the epoch, the room's last number, and whether that is a new epoch, which the script has to store. Returns nil
 -- if the room is another incarnation than the node's. Any incarnation will do if `known` is empty.
 local function identify(meta, found, first, known, seen)

@@ -5,9 +5,9 @@
 --   ARGV 2  the identity of the server, as the node read it on this connection. Another one means that events may be lost.
 --   ARGV 3  a random text that was never used before: the second part of a new epoch
 --
--- A script reads and checks everything before its first write. Its first write is one that Redis refuses when it is out of
--- memory or read-only, so a refused script has changed nothing. No script begins with `#!lua`: Redis would then refuse
--- the scripts that only read, too.
+-- A script reads and checks everything before its first write. Redis decides at this write: if it is out of memory or
+-- read-only, it refuses the script, which has then changed nothing. It allows all later ones. No script begins with `#!lua`:
+-- Redis would then refuse the scripts that only read, too. The first write needs memory, except in scripts that free some.
 --
 -- Errors of all scripts: those of Redis itself, such as WRONGTYPE, OOM, READONLY, and 'FOREIGN <key>': this key does not
 -- have what the scripts write.
@@ -30,10 +30,10 @@ local function foreign(key)
     error({ err = 'FOREIGN ' .. key })
 end
 
--- Reads a number of ours.
+-- Reads an integer of ours.
 local function number(key, text)
     local value = tonumber(text)
-    if not (value and value >= 0 and value <= HIGHEST) then
+    if not (value and value >= 0 and value <= HIGHEST and value % 1 == 0) then
         foreign(key)
     end
     return value
