@@ -18,7 +18,7 @@
 -- Reply
 --   {'ok', epoch, seq, type, …}   seq: the room's last number. For each type:
 --   type: {name, last, mark, older, entry, …}  last: the last number of this type. mark: its number before the entries
---   (see entries.lua), 0 if there is none. older: 1 if that event is still there, 0 if it is gone.
+--   (see entries.lua), 0 if there is none. older: without ARGV 11, 1 if that event is still there, 0 if it is gone.
 --   {'lost', epoch, seq}          some of it is gone, or it is more than the bounds allow
 --   {'types', name, …}            the types that are missing among the types above. Nothing was read
 --   {'gone'}                      this incarnation of the room does not exist
@@ -29,12 +29,13 @@ local CHUNK = 32
 
 local meta, log = KEYS[1], KEYS[2]
 local after, through = tonumber(ARGV[11]), tonumber(ARGV[12]) or HIGHEST
+local floor = after or 0
 local most_events, most_bytes = tonumber(ARGV[13]), tonumber(ARGV[14])
 
--- Finds the entry that `type.expected` names, the head of its type. There is none if it is gone.
+-- Finds the entry that `type.expected` names, the head of its type. There is none if it is gone, or not wanted.
 local function advance(type)
     type.head = nil
-    if type.expected == 0 or type.index < 0 then
+    if type.expected <= floor or type.index < 0 then
         return
     end
     if not type.chunk or type.chunk_index < 1 then
@@ -102,7 +103,7 @@ local taken, bytes = 0, 0
 while true do
     local newest
     for _, type in ipairs(types) do
-        local is_wanted = type.head and #type.reply - 2 < type.most and not (after and type.expected <= after)
+        local is_wanted = type.head and #type.reply - 2 < type.most
         if is_wanted and not (newest and newest.expected > type.expected) then
             newest = type
         end
@@ -131,7 +132,7 @@ end
 
 local reply = { 'ok', epoch, decimal(seq) }
 for _, type in ipairs(types) do
-    if after and type.most > 0 and type.expected > after then
+    if after and type.most > 0 and type.expected > floor then
         return { 'lost', reply[2], reply[3] }
     end
     table.insert(type.reply, 3, decimal(type.expected))
