@@ -20,7 +20,7 @@
 --          'repeat': the batch may have been stored already
 --   12     how many types there are
 --   then   per type, those with history first: name, and how many events are kept (empty for a volatile type)
---   then   per event: the index of its type from 1, its text, and its key:
+--   then   per event, at most 1,000: the index of its type from 1, its text, and its key:
 --          text   volatile: the frame. History: '<bytes of sender>\n<sender>', then the frame without number and last brace
 --          key    empty, or a letter and the key, see key.lua. 'u': not marked. 'm': a marked repetition. 'x': the same, and
 --                 its key may have been forgotten

@@ -2,7 +2,7 @@
 --
 -- KEYS
 --   1      T:log, the change log
---   then   T:m:<room>, the metadata of each room
+--   then   T:m:<room>, the metadata of each room, at most 1,000
 -- ARGV
 --   1-3    see prelude.lua
 --   4      'renew' or empty: extends the lifetime of the metadata. A room that is in use needs it once an hour

@@ -2,7 +2,7 @@
 --
 -- KEYS
 --   1      T:rooms, the rooms that were created or deleted
---   then   T:m:<room>, the metadata of each room
+--   then   T:m:<room>, the metadata of each room, at most 1,000
 -- ARGV
 --   1-3    see prelude.lua; not used
 --   then   the ids of the rooms
