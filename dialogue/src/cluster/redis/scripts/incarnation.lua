@@ -24,7 +24,6 @@ end
 -- incarnation may be sent again.
 local function begin(meta, log, room, found, lists, from, own)
     -- Redis allows this when it is out of memory, and then the rest of the script too.
-    call('EXPIRE', meta, KEEP_ROOM)
     for index = from, #lists do
         call('UNLINK', lists[index])
     end
