@@ -1,7 +1,7 @@
 //! The seam between the runtime and a log that several nodes share: what the runtime asks, and what the feed tells it.
 //!
 //! A [`Cluster`] is a [`DurableLog`] with a feed. One process without a cluster has neither: `core.cluster` is `None` there, and
-//! nothing here costs it anything. Owns no connection and no room.
+//! nothing here costs it anything. Owns no connection and no room. [`redis`] is the engine: a log and a feed on Redis.
 //!
 //! # Epochs
 //!
@@ -160,5 +160,8 @@ impl fmt::Debug for Volatile {
     }
 }
 
+#[cfg(feature = "redis")]
+#[allow(dead_code, unreachable_pub, reason = "the runtime that uses it follows")]
+pub(crate) mod redis;
 #[cfg(test)]
 pub(crate) mod tests;
