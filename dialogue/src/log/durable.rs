@@ -208,6 +208,15 @@ impl Ticket {
         self.leave_queue(Self::BEGUN)
     }
 
+    /// The store has begun, and sent nothing: the append waits again. Returns false if its deadline has passed meanwhile.
+    pub(crate) fn wait_again(&self) -> bool {
+        !self.was_unknown.load(Ordering::Relaxed)
+            && self
+                .state
+                .compare_exchange(Self::BEGUN, Self::WAITING, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
     /// The append does not wait any longer. Returns false if the store has begun: the outcome is then unknown.
     pub(crate) fn withdraw(&self) -> bool {
         self.leave_queue(Self::WITHDRAWN)

@@ -132,6 +132,12 @@ impl PreparedEvent {
         self.0.len() - MAX_HEADER
     }
 
+    /// The frame's text so far: without number and last brace.
+    #[cfg(feature = "redis")]
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.0[MAX_HEADER..]
+    }
+
     /// The live frame, `{"type":"event","event":…}`. An event has a number if the history keeps its type, and the history
     /// may keep this text. Allocates no memory and copies no text.
     pub(crate) fn finish(mut self, seq: Option<u64>) -> EventFrame {

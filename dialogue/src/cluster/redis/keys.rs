@@ -310,13 +310,9 @@ mod tests {
         let log = |partition| String::from_utf8(keys.log(Partition(partition)).to_vec()).unwrap();
         assert_eq!(
             [log(0), log(1), log(255)],
-            [
-                "{dialogue:KNOWN0}:log",
-                "{dialogue:KNOWN1}:log",
-                "{dialogue:KNOWN2}:log"
-            ]
+            ["{dialogue:1z}:log", "{dialogue:8}:log", "{dialogue:4z}:log"]
         );
-        assert_eq!(keys.partition("chat"), Partition(0));
+        assert_eq!(keys.partition("chat"), Partition(204));
     }
 
     #[test]
