@@ -22,5 +22,7 @@ mod reply;
 mod rooms;
 mod script;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod trimmed;
 mod walk;

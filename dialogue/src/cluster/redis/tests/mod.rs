@@ -1,0 +1,5 @@
+//! Tests against a real `redis-server`.
+
+mod faults;
+mod log;
+mod server;
