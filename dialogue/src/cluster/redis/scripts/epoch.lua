@@ -11,8 +11,10 @@
 local function identify(meta, found, first, known, seen)
     local epoch, run = found[1], found[2]
     local seq = epoch and number(meta, found[3]) or 0
-    if epoch == known and run == server and seq >= seen then
+    if epoch == known and epoch ~= '' and run == server and seq >= seen then
         return epoch, seq, false
+    elseif epoch and not string.match(epoch, '^[^%s.]+%.[^%s.]+$') then
+        foreign(meta)
     end
     local own = string.match(epoch or first, '^[^.]*')
     if known ~= '' and own ~= string.match(known, '^[^.]*') then

@@ -26,7 +26,7 @@ local function read(meta, first, known, seen)
         found[field] = value
         if string.sub(field, 1, 2) == 't:' then
             types[#types + 1] = string.sub(field, 3)
-            types[#types + 1] = value
+            types[#types + 1] = decimal(number(meta, value))
         end
     end
     local epoch, seq, is_new_epoch = identify(meta, { found.epoch, found.run, found.seq }, first, known, seen)

@@ -20,7 +20,7 @@ local lease = call('HMGET', trimming, 'node', 'until', 'dropped')
 if lease[1] and lease[1] ~= ARGV[4] and number(trimming, lease[2]) > now then
     return { 'busy', lease[2] - now }
 end
-local reply, bytes = { 'ok', lease[3] or '0' }, 0
+local reply, bytes = { 'ok', decimal(number(trimming, lease[3] or 0)) }, 0
 for _, event in ipairs(call('XRANGE', trim, '-', '+', 'COUNT', ARGV[6])) do
     local fields = event[2]
     if #fields ~= 8 then
