@@ -41,7 +41,12 @@ pub(super) struct Sent {
 
 /// An event of type `event`.
 pub(super) fn event(event: &str) -> Sent {
-    Sent { event: event.to_owned(), data: "x".to_owned(), sender: "ada".to_owned(), key: None }
+    Sent {
+        event: event.to_owned(),
+        data: "x".to_owned(),
+        sender: "ada".to_owned(),
+        key: None,
+    }
 }
 
 impl Sent {
@@ -93,22 +98,40 @@ pub(super) struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { known: "first.".to_owned(), seen: 0, renew: false, all: true, after: None, through: None, events: 1_000, bytes: 1 << 20 }
+        Self {
+            known: "first.".to_owned(),
+            seen: 0,
+            renew: false,
+            all: true,
+            after: None,
+            through: None,
+            events: 1_000,
+            bytes: 1 << 20,
+        }
     }
 }
 
 pub(super) fn after(after: u64) -> ReadOptions {
-    ReadOptions { after: Some(after), ..ReadOptions::default() }
+    ReadOptions {
+        after: Some(after),
+        ..ReadOptions::default()
+    }
 }
 
 pub(super) fn through(through: u64) -> ReadOptions {
-    ReadOptions { through: Some(through), ..ReadOptions::default() }
+    ReadOptions {
+        through: Some(through),
+        ..ReadOptions::default()
+    }
 }
 
 type Arguments = (Vec<Bytes>, Vec<Bytes>);
 
 fn args(texts: &[&str]) -> Vec<Bytes> {
-    texts.iter().map(|text| Bytes::copy_from_slice(text.as_bytes())).collect()
+    texts
+        .iter()
+        .map(|text| Bytes::copy_from_slice(text.as_bytes()))
+        .collect()
 }
 
 impl Node {
@@ -145,10 +168,12 @@ impl Node {
     /// Everything that Redis has.
     pub(super) fn dump(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let keys: Vec<Vec<u8>> = self.redis(&[b"KEYS", b"*"]);
-        keys.into_iter().map(|key| {
-            let value = self.redis(&[b"DUMP", &key]);
-            (key, value)
-        }).collect()
+        keys.into_iter()
+            .map(|key| {
+                let value = self.redis(&[b"DUMP", &key]);
+                (key, value)
+            })
+            .collect()
     }
 
     pub(super) fn run(&self, script: &Script, (keys, args): Arguments) -> Called<Value> {
@@ -173,7 +198,13 @@ impl Node {
         args(&[self.command, self.server.get(), &format!("g{fresh}")])
     }
 
-    pub(super) fn append_arguments(&self, room: &str, events: &[Sent], limits: &[(&str, u64)], options: &Options) -> Arguments {
+    pub(super) fn append_arguments(
+        &self,
+        room: &str,
+        events: &[Sent],
+        limits: &[(&str, u64)],
+        options: &Options,
+    ) -> Arguments {
         let counter = options.counter.unwrap_or_else(|| {
             self.counter.set(self.counter.get() + 1);
             self.counter.get()
@@ -200,32 +231,59 @@ impl Node {
         let known = options.known.as_deref().unwrap_or("first.");
         all.extend(args(&["first", known, &options.seen.to_string(), room]));
         all.push(keys.channel(room));
-        all.extend(args(&[self.name, &counter.to_string(), options.words, &types.len().to_string()]));
+        all.extend(args(&[
+            self.name,
+            &counter.to_string(),
+            options.words,
+            &types.len().to_string(),
+        ]));
         for (index, name) in types.iter().enumerate() {
-            let limit = histories.get(index).map(|(_, limit)| limit.to_string()).unwrap_or_default();
+            let limit = histories
+                .get(index)
+                .map(|(_, limit)| limit.to_string())
+                .unwrap_or_default();
             all.extend(args(&[name, &limit]));
         }
         for event in events {
             let index = types.iter().position(|name| *name == event.event).unwrap();
             let text = match index < histories.len() {
-                true => format!("{}\n{}{}", event.sender.len(), event.sender, frame(&event.event, room, &event.data, &event.sender)),
+                true => format!(
+                    "{}\n{}{}",
+                    event.sender.len(),
+                    event.sender,
+                    frame(&event.event, room, &event.data, &event.sender)
+                ),
                 false => format!(r#"{{"volatile":"{}"}}"#, event.data),
             };
             all.extend(args(&[&(index + 1).to_string(), &text]));
-            let key = event.key.as_ref().map(|(key, mark)| {
-                [&[*mark as u8][..], &key_field(&event.sender.as_str().into(), key)].concat()
-            });
+            let key = event
+                .key
+                .as_ref()
+                .map(|(key, mark)| [&[*mark as u8][..], &key_field(&event.sender.as_str().into(), key)].concat());
             all.push(key.unwrap_or_default().into());
         }
         (names, all)
     }
 
-    pub(super) fn try_append(&self, room: &str, events: &[Sent], limits: &[(&str, u64)], options: &Options) -> Called<AppendReply> {
+    pub(super) fn try_append(
+        &self,
+        room: &str,
+        events: &[Sent],
+        limits: &[(&str, u64)],
+        options: &Options,
+    ) -> Called<AppendReply> {
         let arguments = self.append_arguments(room, events, limits, options);
-        self.run(&script::APPEND, arguments).map(|reply| reply::append(&reply).unwrap())
+        self.run(&script::APPEND, arguments)
+            .map(|reply| reply::append(&reply).unwrap())
     }
 
-    pub(super) fn append_with(&self, room: &str, events: &[Sent], limits: &[(&str, u64)], options: &Options) -> AppendReply {
+    pub(super) fn append_with(
+        &self,
+        room: &str,
+        events: &[Sent],
+        limits: &[(&str, u64)],
+        options: &Options,
+    ) -> AppendReply {
         self.try_append(room, events, limits, options).unwrap()
     }
 
@@ -257,7 +315,8 @@ impl Node {
         for (name, most) in types {
             all.extend(args(&[name, &most.to_string()]));
         }
-        self.run(&script::READ, (names, all)).map(|reply| reply::read(&reply).unwrap())
+        self.run(&script::READ, (names, all))
+            .map(|reply| reply::read(&reply).unwrap())
     }
 
     /// The types of a read that must work.
@@ -274,7 +333,10 @@ impl Node {
 
     /// Whether everything after a number is there.
     pub(super) fn reaches(&self, room: &str, types: &[(&str, u64)], number: u64) -> bool {
-        matches!(self.try_read(room, types, &after(number)).unwrap(), ReadReply::Read { .. })
+        matches!(
+            self.try_read(room, types, &after(number)).unwrap(),
+            ReadReply::Read { .. }
+        )
     }
 
     /// Each room with the own part if it has no metadata, the epoch that the node knows, and the number seen.
@@ -288,7 +350,8 @@ impl Node {
             all.push(self.keys.channel(room));
             all.extend(args(&[first, known, &seen.to_string()]));
         }
-        self.run(&script::POSITION, (names, all)).map(|reply| reply::position(&reply).unwrap())
+        self.run(&script::POSITION, (names, all))
+            .map(|reply| reply::position(&reply).unwrap())
     }
 
     pub(super) fn positions(&self, rooms: &[(&str, &str, &str, u64)]) -> Vec<RoomPosition> {
@@ -307,7 +370,8 @@ impl Node {
         let mut names = vec![self.keys.rooms(self.partition)];
         names.extend(rooms.iter().map(|room| self.keys.meta(room)));
         let all = [args(&["", "", ""]), args(rooms)].concat();
-        self.run(&script::ROOMS, (names, all)).map(|reply| reply::rooms(&reply).unwrap())
+        self.run(&script::ROOMS, (names, all))
+            .map(|reply| reply::rooms(&reply).unwrap())
     }
 
     /// Own part and record of a room.
@@ -333,25 +397,40 @@ impl Node {
         let (names, mut all) = self.incarnation(room, own, types);
         all.extend(args(&[record]));
         all.extend(args(types));
-        self.run(&script::CREATE_ROOM, (names, all)).map(|reply| reply::create_room(&reply).unwrap())
+        self.run(&script::CREATE_ROOM, (names, all))
+            .map(|reply| reply::create_room(&reply).unwrap())
     }
 
     pub(super) fn create(&self, room: &str, own: &str, types: &[&str]) -> CreateReply {
         self.try_create(room, own, "{}", types).unwrap()
     }
 
-    pub(super) fn try_delete(&self, room: &str, own: &str, next: &str, stays: bool, types: &[&str]) -> Called<DeleteReply> {
+    pub(super) fn try_delete(
+        &self,
+        room: &str,
+        own: &str,
+        next: &str,
+        stays: bool,
+        types: &[&str],
+    ) -> Called<DeleteReply> {
         let (names, mut all) = self.incarnation(room, next, types);
         all.extend(args(&[own, if stays { "stays" } else { "" }]));
         all.extend(args(types));
-        self.run(&script::DELETE_ROOM, (names, all)).map(|reply| reply::delete_room(&reply).unwrap())
+        self.run(&script::DELETE_ROOM, (names, all))
+            .map(|reply| reply::delete_room(&reply).unwrap())
     }
 
     pub(super) fn delete(&self, room: &str, own: &str, next: &str, types: &[&str]) -> DeleteReply {
         self.try_delete(room, own, next, false, types).unwrap()
     }
 
-    pub(super) fn try_erase(&self, room: &str, own: &str, types: &[&str], events: &[(usize, u64, &str)]) -> Called<EraseReply> {
+    pub(super) fn try_erase(
+        &self,
+        room: &str,
+        own: &str,
+        types: &[&str],
+        events: &[(usize, u64, &str)],
+    ) -> Called<EraseReply> {
         let mut names = vec![self.keys.meta(room), self.keys.log(self.partition)];
         names.extend(types.iter().map(|name| self.keys.events(room, &(*name).into())));
         let mut all = self.head();
@@ -360,7 +439,8 @@ impl Node {
         for (index, number, text) in events {
             all.extend(args(&[&index.to_string(), &number.to_string(), text]));
         }
-        self.run(&script::ERASE, (names, all)).map(|reply| reply::erase(&reply).unwrap())
+        self.run(&script::ERASE, (names, all))
+            .map(|reply| reply::erase(&reply).unwrap())
     }
 
     pub(super) fn erase(&self, room: &str, types: &[&str], events: &[(usize, u64, &str)]) -> EraseReply {
@@ -370,7 +450,8 @@ impl Node {
     pub(super) fn try_changes(&self, since: &str, most: u64) -> Called<ChangesReply> {
         let all = args(&["", "", "", since, &most.to_string()]);
         let names = vec![self.keys.log(self.partition)];
-        self.run(&script::CHANGES, (names, all)).map(|reply| reply::changes(&reply).unwrap())
+        self.run(&script::CHANGES, (names, all))
+            .map(|reply| reply::changes(&reply).unwrap())
     }
 
     /// The newest position of the change log.
@@ -384,7 +465,8 @@ impl Node {
         let field = [&[mark as u8][..], &key_field(&user.into(), key)].concat();
         let all = [args(&["", "", "", own]), vec![field.into()]].concat();
         let names = self.keys.idempotency(room).to_vec();
-        self.run(&script::OUTCOME, (names, all)).map(|reply| reply::outcome(&reply).unwrap())
+        self.run(&script::OUTCOME, (names, all))
+            .map(|reply| reply::outcome(&reply).unwrap())
     }
 
     pub(super) fn outcome(&self, room: &str, key: &str, mark: char) -> OutcomeReply {
@@ -393,8 +475,17 @@ impl Node {
 
     pub(super) fn try_take(&self, ms: u64, events: u64, bytes: u64) -> Called<TrimmedReply> {
         let names = vec![self.keys.trim(self.partition), self.keys.trimming(self.partition)];
-        let all = args(&["", "", "", self.name, &ms.to_string(), &events.to_string(), &bytes.to_string()]);
-        self.run(&script::TRIMMED_TAKE, (names, all)).map(|reply| reply::trimmed_take(&reply).unwrap())
+        let all = args(&[
+            "",
+            "",
+            "",
+            self.name,
+            &ms.to_string(),
+            &events.to_string(),
+            &bytes.to_string(),
+        ]);
+        self.run(&script::TRIMMED_TAKE, (names, all))
+            .map(|reply| reply::trimmed_take(&reply).unwrap())
     }
 
     pub(super) fn take(&self, events: u64) -> Vec<TrimmedEntry> {
@@ -406,13 +497,24 @@ impl Node {
 
     pub(super) fn done(&self, ids: &[Bytes]) -> u64 {
         let all = [args(&["", "", ""]), ids.to_vec()].concat();
-        let reply = self.run(&script::TRIMMED_DONE, (vec![self.keys.trim(self.partition)], all)).unwrap();
+        let reply = self
+            .run(&script::TRIMMED_DONE, (vec![self.keys.trim(self.partition)], all))
+            .unwrap();
         reply::trimmed_done(&reply).unwrap()
     }
 
     pub(super) fn try_contact(&self, (low, high): (u64, u64), partitions: u16, secret: &str) -> Called<ContactReply> {
-        let all = args(&["", "", "", &low.to_string(), &high.to_string(), &partitions.to_string(), secret]);
-        self.run(&script::CONTACT, (vec![contact_key("dialogue")], all)).map(|reply| reply::contact(&reply).unwrap())
+        let all = args(&[
+            "",
+            "",
+            "",
+            &low.to_string(),
+            &high.to_string(),
+            &partitions.to_string(),
+            secret,
+        ]);
+        self.run(&script::CONTACT, (vec![contact_key("dialogue")], all))
+            .map(|reply| reply::contact(&reply).unwrap())
     }
 
     /// Changes a stored key, and returns what it was.
@@ -454,13 +556,19 @@ impl<'a> Feed<'a> {
             if message.get_channel_name() == "end" {
                 return all;
             }
-            all.push((message.get_channel_name().as_bytes().to_vec(), message.get_payload_bytes().to_vec().into()));
+            all.push((
+                message.get_channel_name().as_bytes().to_vec(),
+                message.get_payload_bytes().to_vec().into(),
+            ));
         }
     }
 
     /// The messages about a room.
     pub(super) fn of_room(&mut self, node: &Node) -> Vec<RoomMessage> {
-        self.take(node).iter().map(|(_, payload)| RoomMessage::parse(payload).unwrap()).collect()
+        self.take(node)
+            .iter()
+            .map(|(_, payload)| RoomMessage::parse(payload).unwrap())
+            .collect()
     }
 }
 
@@ -481,5 +589,8 @@ pub(super) fn stored(reply: AppendReply) -> (String, u64, String) {
 
 /// The numbers of entries.
 pub(super) fn numbers(entries: &[Bytes]) -> Vec<u64> {
-    entries.iter().map(|entry| Entry::parse(entry.clone()).unwrap().seq).collect()
+    entries
+        .iter()
+        .map(|entry| Entry::parse(entry.clone()).unwrap().seq)
+        .collect()
 }

@@ -341,12 +341,17 @@ async fn what_may_be_lost_stays_unknown() {
     test.calls.called();
     let (_, outcome) = test.append(&room, "m", "z", None);
     test.calls.until_called("append", 1).await;
-    test.calls.set_identity(Some("run3/0"));
-    // Another node has begun a new epoch.
-    test.log
+    test.calls.set_identity(None);
+    // Another node begins a new epoch meanwhile.
+    let calls = TestCalls::connect(&test.server).await;
+    calls.set_identity(Some("run3/0"));
+    let other = node(&calls, 5_000, false);
+    other.contact().await.unwrap();
+    other
         .window(room.clone(), Arc::new(|_| 1), LogBounds::NONE)
         .await
         .unwrap();
+    test.calls.set_identity(Some("run3/0"));
     assert!(matches!(outcome.await.unwrap(), Appended::Unknown(_)));
     assert_eq!(test.store(&room, "m", "after").await, 3);
 }

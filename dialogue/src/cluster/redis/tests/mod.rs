@@ -1,5 +1,7 @@
 //! Tests against a real `redis-server`.
 
+mod engine;
 mod faults;
 mod log;
+mod scripts;
 mod server;
