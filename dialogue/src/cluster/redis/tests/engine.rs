@@ -125,7 +125,8 @@ pub(super) fn through(through: u64) -> ReadOptions {
     }
 }
 
-type Arguments = (Vec<Bytes>, Vec<Bytes>);
+/// Keys and arguments.
+pub(super) type Arguments = (Vec<Bytes>, Vec<Bytes>);
 
 fn args(texts: &[&str]) -> Vec<Bytes> {
     texts
@@ -517,7 +518,7 @@ impl Node {
             .map(|reply| reply::contact(&reply).unwrap())
     }
 
-    /// Changes a stored key, and returns what it was.
+    /// Changes a stored key.
     pub(super) fn change_key(&self, room: &str, user: &str, key: &str, change: impl Fn(&str) -> String) {
         let field = key_field(&user.into(), key);
         for hash in self.keys.idempotency(room) {

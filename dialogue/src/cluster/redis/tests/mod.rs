@@ -3,5 +3,6 @@
 mod engine;
 mod faults;
 mod log;
+mod model;
 mod scripts;
 mod server;
