@@ -131,6 +131,14 @@ pub fn echo_router(message_bytes: usize) -> axum::Router {
     })
 }
 
+/// Reads arbitrary bytes as what other servers publish and store in Redis. Says what they are.
+#[cfg(feature = "redis")]
+#[doc(hidden)]
+#[must_use]
+pub fn read_foreign(bytes: &[u8]) -> Vec<&'static str> {
+    crate::cluster::redis::read_foreign(bytes)
+}
+
 /// Parses a client's frame.
 ///
 /// # Errors

@@ -22,6 +22,26 @@ mod reply;
 mod rooms;
 mod script;
 mod shared;
+/// Reads arbitrary bytes as everything that other nodes write. Says what it is.
+#[cfg(feature = "testing")]
+pub(crate) fn read_foreign(bytes: &[u8]) -> Vec<&'static str> {
+    let bytes = bytes::Bytes::copy_from_slice(bytes);
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    let read = [
+        ("a message of a room", message::RoomMessage::parse(&bytes).is_ok()),
+        (
+            "a message of a partition",
+            message::PartitionMessage::parse(&bytes).is_ok(),
+        ),
+        ("an entry", entry::Entry::parse(bytes.clone()).is_ok()),
+        ("a record", reply::room_record(&bytes).is_ok()),
+        ("answers", answers::parse(text, u64::MAX).is_ok()),
+    ];
+    read.into_iter()
+        .filter_map(|(name, is_read)| is_read.then_some(name))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests;
 mod trimmed;

@@ -93,8 +93,6 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
     #[test]
     #[ignore = "needs redis-server"]
     fn the_scripts_do_what_the_model_does(steps in proptest::collection::vec(step(), 1..40)) {

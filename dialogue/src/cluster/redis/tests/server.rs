@@ -29,8 +29,13 @@ impl Server {
         std::fs::create_dir_all(&folder).unwrap();
         let socket = folder.join("s");
         let process = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
+            .args(["--save", "", "--unixsocket"])
             .arg(&socket)
+            .args(if settings.contains(&"--port") {
+                &[][..]
+            } else {
+                &["--port", "0"]
+            })
             .arg("--dir")
             .arg(&folder)
             .args(settings)
@@ -50,6 +55,10 @@ impl Server {
             sleep(Duration::from_millis(10));
         }
         panic!("redis-server does not start");
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.folder.join("s")
     }
 
     pub(super) fn connect(&self) -> redis::Connection {

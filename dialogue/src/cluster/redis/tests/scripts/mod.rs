@@ -1,10 +1,12 @@
 //! Each script alone.
 
 mod append;
+mod declared;
 mod epochs;
 mod foreign;
 mod idempotency;
 mod read;
 mod refused;
+mod replica;
 mod rooms;
 mod trimmed;
