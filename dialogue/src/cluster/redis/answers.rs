@@ -1,6 +1,6 @@
 //! The answers to a batch, as the reply of `append.lua` and its message have them: `3s,1r17,2v,1f`. Pure.
 
-use super::reply::{BadReply, number};
+use super::foreign::{BadReply, number};
 
 /// The most events of one batch. What Redis answers cannot make a node reserve more.
 pub(super) const MOST_EVENTS: usize = 1_000;

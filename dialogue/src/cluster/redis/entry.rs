@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::reply::{BadReply, number};
+use super::foreign::{BadReply, number};
 
 /// `<number> <number of the event of its type before> <bytes of sender>\n<sender><frame>`, without the last space.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::answers::{self, EventAnswer};
-use super::reply::{BadReply, number};
+use super::change_position::ChangePosition;
+use super::foreign::{BadReply, number};
 use crate::id::{EventName, RoomId};
 
 /// A message on the channel of a room.
@@ -74,35 +75,6 @@ pub(super) struct BatchEvent {
     pub(super) seq: Option<u64>,
     /// The entry of an event with a number, see [`Entry`](super::entry::Entry). The frame of a volatile event.
     pub(super) body: Bytes,
-}
-
-/// A position of a partition's change log. Later changes have higher ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct ChangePosition {
-    milliseconds: u64,
-    index: u64,
-}
-
-impl ChangePosition {
-    /// Before every change.
-    pub(super) const BEGIN: Self = Self {
-        milliseconds: 0,
-        index: 0,
-    };
-
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (milliseconds, index) = text.split_once('-')?;
-        Some(Self {
-            milliseconds: number(milliseconds)?,
-            index: number(index)?,
-        })
-    }
-}
-
-impl std::fmt::Display for ChangePosition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.milliseconds, self.index)
-    }
 }
 
 impl RoomMessage {

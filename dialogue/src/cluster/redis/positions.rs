@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use super::change_position::ChangePosition;
 use super::keys::Partition;
-use super::message::ChangePosition;
 use super::reply::{self, ChangesReply, PositionReply, RoomPosition};
 use super::script;
 use super::shared::{Shared, bad_reply, failed, text};

@@ -10,32 +10,9 @@ use bytes::Bytes;
 use redis::Value;
 
 use super::answers::{self, EventAnswer};
-use super::message::ChangePosition;
+use super::change_position::ChangePosition;
+use super::foreign::{BadReply, number};
 use crate::id::{EventName, RoomId};
-
-/// A reply, a message or an entry that is not as expected.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unexpected {what}: {text}")]
-pub(super) struct BadReply {
-    what: &'static str,
-    /// Its beginning.
-    text: String,
-}
-
-impl BadReply {
-    pub(super) fn new(what: &'static str, text: &[u8]) -> Self {
-        const MOST: usize = 120;
-        let text = text[..text.len().min(MOST)].escape_ascii().to_string();
-        Self { what, text }
-    }
-}
-
-/// A decimal number, and nothing else.
-pub(super) fn number(text: &str) -> Option<u64> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
-}
 
 /// The reply of `append.lua`.
 #[derive(Debug, Clone, PartialEq, Eq)]

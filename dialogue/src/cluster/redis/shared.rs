@@ -12,8 +12,9 @@ use parking_lot::Mutex;
 use sha2::Sha256;
 
 use super::calls::{CallError, Calls};
+use super::foreign::BadReply;
 use super::keys::{Keys, Partition, contact_key};
-use super::reply::{self, BadReply, ContactReply};
+use super::reply::{self, ContactReply};
 use super::script::{self, Script};
 use crate::id::{EventName, RoomId};
 use crate::log::durable::StoreFailure;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::entry::Entry;
-use super::reply::{BadReply, TypeReply};
+use super::foreign::BadReply;
+use super::reply::TypeReply;
 use crate::id::EventName;
 use crate::log::durable::StoredType;
 use crate::log::{LogBounds, StoredEvent};

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::queue::Job;
-use super::{Appender, Published, withdrawn};
+use super::queue::{Job, Published};
+use super::queues::Queues;
 use crate::cluster::redis::answers::EventAnswer;
 use crate::cluster::redis::keys::{Partition, key_field};
 use crate::cluster::redis::shared::{Agreed, failed, text};
@@ -31,17 +31,11 @@ pub(super) struct Sending {
 
 impl Sending {
     /// Begins a batch of a room. Events that were withdrawn are left out; none may be left.
-    pub(super) fn begin(
-        appender: &Appender,
-        agreed: &Agreed,
-        room: &RoomId,
-        server: &str,
-        jobs: Vec<Job>,
-    ) -> Option<Self> {
+    pub(super) fn begin(queues: &Queues, agreed: &Agreed, room: &RoomId, server: &str, jobs: Vec<Job>) -> Option<Self> {
         let mut begun = Vec::with_capacity(jobs.len());
         for job in jobs {
             match &job {
-                Job::Append(append) if !append.ticket.begin() => appender.refuse(job, &withdrawn()),
+                Job::Append(append) if !append.ticket.begin() => queues.refuse(job, &withdrawn()),
                 _ => begun.push(job),
             }
         }
@@ -50,9 +44,9 @@ impl Sending {
             Job::Volatile(volatile) => &volatile.room.epoch,
             Job::Barrier(_) => return None,
         };
-        let shared = &appender.shared;
+        let shared = &queues.shared;
         let (known, seen) = shared.known(room, epoch);
-        let counter = 1 + appender.last_counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let counter = 1 + queues.last_counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let renews = shared.needs_renewal(room, server, Instant::now());
         let types = Types::of(&begun, renews.then(|| shared.types(room)).into_iter().flatten());
         let keys = &agreed.keys;
@@ -246,4 +240,9 @@ pub(in crate::cluster::redis) fn key_argument(key: &AppendKey) -> Bytes {
     all.push(mark);
     all.extend_from_slice(&key_field(&key.user, &key.key));
     all.into()
+}
+
+/// A job was withdrawn at its deadline. The runtime has said so already.
+fn withdrawn() -> StoreFailure {
+    failed("the event was withdrawn at its deadline".to_owned())
 }

@@ -8,8 +8,8 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use super::batch::Sending;
-use super::queue::{Job, Next};
-use super::{Appender, Published};
+use super::queue::{Job, Next, Published};
+use super::queues::Queues;
 use crate::cluster::redis::calls::CallError;
 use crate::cluster::redis::reply::{self, AppendReply};
 use crate::cluster::redis::script;
@@ -25,11 +25,11 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 const REPEAT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Runs as long as the room has anything on its way.
-pub(super) async fn drive(appender: Arc<Appender>, room: RoomId) {
+pub(super) async fn drive(queues: Arc<Queues>, room: RoomId) {
     let mut pause = Pause::default();
     loop {
         let next = {
-            let mut rooms = appender.rooms.lock();
+            let mut rooms = queues.rooms.lock();
             let next = rooms.get_mut(&*room).map_or(Next::Nothing, |room| room.queue.next());
             if matches!(next, Next::Nothing) {
                 rooms.remove(&*room);
@@ -41,23 +41,23 @@ pub(super) async fn drive(appender: Arc<Appender>, room: RoomId) {
             Next::Barrier(change) => change(Ok(())).await,
             Next::Batch(jobs) => {
                 let bytes: usize = jobs.iter().map(Job::bytes).sum();
-                match appender.send(&room, jobs).await {
+                match queues.send(&room, jobs).await {
                     None => {
-                        appender.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+                        queues.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
                         pause = Pause::default();
                     }
                     Some(NotSent { jobs, failure }) => {
                         // Some may have ended.
                         let left: usize = jobs.iter().map(Job::bytes).sum();
-                        appender.waiting_bytes.fetch_sub(bytes - left, Ordering::Relaxed);
-                        appender.put_back(&room, jobs, &failure);
-                        pause.wait(&appender).await;
+                        queues.waiting_bytes.fetch_sub(bytes - left, Ordering::Relaxed);
+                        queues.put_back(&room, jobs, &failure);
+                        pause.wait(&queues).await;
                     }
                 }
             }
         }
     }
-    appender.changed.notify_waiters();
+    queues.changed.notify_waiters();
 }
 
 /// The events of a batch that was not sent, and that still wait.
@@ -66,7 +66,7 @@ struct NotSent {
     failure: StoreFailure,
 }
 
-impl Appender {
+impl Queues {
     /// Sends a batch until its outcome is known. Returns events that were not sent.
     async fn send(&self, room: &RoomId, jobs: Vec<Job>) -> Option<NotSent> {
         let shared = &self.shared;
@@ -251,16 +251,16 @@ struct Pause(Option<Duration>);
 
 impl Pause {
     /// Ends early when the log is closed.
-    async fn wait(&mut self, appender: &Appender) {
+    async fn wait(&mut self, queues: &Queues) {
         let pause = self.0.map_or(FIRST_PAUSE, |last| (last * 2).min(LAST_PAUSE));
         self.0 = Some(pause);
-        if appender.is_closed() {
+        if queues.is_closed() {
             return;
         }
         // Other rooms notify, too.
         let until = tokio::time::Instant::now() + pause;
-        while !appender.is_closed() {
-            let changed = appender.changed.notified();
+        while !queues.is_closed() {
+            let changed = queues.changed.notified();
             if tokio::time::timeout_at(until, changed).await.is_err() {
                 return;
             }

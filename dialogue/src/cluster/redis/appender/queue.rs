@@ -2,17 +2,40 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-use super::Volatile;
 use crate::cluster::redis::shared::own_part;
-use crate::log::durable::{Append, RoomKey, StoreFailure};
+use crate::id::EventName;
+use crate::log::durable::{Append, Done, RoomKey, StoreFailure};
 
 /// The most events of one batch: beyond that, the cost per event hardly falls, and the others wait longer.
 const BATCH_EVENTS: usize = 64;
 
 /// The most bytes of one batch, so that none blocks Redis for long. One event always fits.
 const BATCH_BYTES: usize = 1024 * 1024;
+
+/// An event without history that is published in the order of the room.
+pub(in crate::cluster) struct Volatile {
+    pub(in crate::cluster) room: RoomKey,
+    pub(in crate::cluster) event: EventName,
+    /// The frame's text.
+    pub(in crate::cluster) text: Bytes,
+    pub(in crate::cluster) done: Done<Published>,
+}
+
+/// The outcome of a volatile event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cluster) enum Published {
+    /// The feed brings it.
+    Sent,
+    /// No other node gets it.
+    NotSent(StoreFailure),
+    /// The feed may bring it.
+    Unknown(StoreFailure),
+    /// This incarnation of the room does not exist any more.
+    NoSuchRoom,
+}
 
 /// A change of a room that is no event, such as its deletion. It gets an error if it must not begin.
 pub(in crate::cluster::redis) type Barrier = Box<dyn FnOnce(Result<(), StoreFailure>) -> BoxFuture<'static, ()> + Send>;

@@ -7,9 +7,10 @@ use bytes::Bytes;
 use redis::{Connection, PubSub, RedisError, Value};
 
 use super::server::Server;
+use crate::cluster::redis::change_position::ChangePosition;
 use crate::cluster::redis::entry::Entry;
 use crate::cluster::redis::keys::{Keys, Partition, contact_key, key_field};
-use crate::cluster::redis::message::{ChangePosition, RoomMessage};
+use crate::cluster::redis::message::RoomMessage;
 use crate::cluster::redis::reply::{self, *};
 use crate::cluster::redis::script::{self, Script};
 

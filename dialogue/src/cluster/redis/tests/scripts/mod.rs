@@ -1,6 +1,7 @@
 //! Each script alone.
 
 mod append;
+mod cluster;
 mod declared;
 mod epochs;
 mod foreign;
