@@ -33,8 +33,11 @@ pub(super) struct Wish {
 pub(super) struct Walk {
     wish: Wish,
     left: LogBounds,
-    /// The lowest number that was taken.
+    /// The lowest number that was read.
     lowest: Option<u64>,
+    has_taken: bool,
+    /// Whether each type was asked for.
+    has_asked: bool,
     is_full: bool,
     /// The next step asks for everything after a number at once.
     asks_after: bool,
@@ -78,6 +81,8 @@ impl Walk {
             wish,
             left: wish.bounds,
             lowest: None,
+            has_taken: false,
+            has_asked: false,
             is_full: false,
             asks_after: wish.after.is_some(),
             types: types.collect(),
@@ -87,10 +92,9 @@ impl Walk {
     /// The next step, or `None` if there is nothing more to read.
     pub(super) fn step(&self) -> Option<Step> {
         let floor = self.wish.after.unwrap_or(0);
-        let is_first = self.lowest.is_none();
         let types = self.types.iter().filter(|(_, kind)| {
             let is_open = kind.has_older && kind.mark > floor;
-            is_open && (is_first || kind.wanted > 0)
+            is_open && (kind.wanted > 0 || !self.has_asked)
         });
         let types: Vec<_> = types.map(|(event, kind)| (event.clone(), kind.wanted.max(1))).collect();
         if self.is_full || types.is_empty() || self.lowest.is_some_and(|lowest| lowest <= floor + 1) {
@@ -128,18 +132,21 @@ impl Walk {
             }
         }
         entries.sort_unstable_by_key(|(_, entry)| std::cmp::Reverse(entry.seq));
-        let mut has_taken = false;
+        self.has_asked = true;
+        // Nothing follows an empty reply.
+        self.is_full |= entries.is_empty();
         for (event, entry) in entries {
             let Some(kind) = self.types.get_mut(&event) else {
                 continue;
             };
+            self.lowest = Some(entry.seq);
             if entry.seq <= floor {
                 kind.mark = kind.mark.max(entry.seq);
                 continue;
             }
             let is_wanted = kind.wanted > 0;
             if is_wanted && !self.is_full {
-                let must_fit = self.wish.at_least_one && self.lowest.is_none();
+                let must_fit = self.wish.at_least_one && !self.has_taken;
                 self.is_full = !spend(&mut self.left, entry.frame_bytes(), must_fit);
             }
             if is_wanted && !self.is_full {
@@ -149,16 +156,13 @@ impl Walk {
                     seq: Some(entry.seq),
                     body: entry.frame(),
                 });
-                self.lowest = Some(entry.seq);
-                has_taken = true;
+                self.has_taken = true;
             } else {
                 // It stays behind.
                 kind.mark = kind.mark.max(entry.seq);
                 kind.has_older = true;
             }
         }
-        // Nothing follows that could be taken.
-        self.is_full |= !has_taken;
         Ok(())
     }
 
@@ -204,3 +208,7 @@ fn spend(left: &mut LogBounds, bytes: usize, must_fit: bool) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+#[path = "walk/tests.rs"]
+mod tests;
