@@ -22,6 +22,8 @@ pub(super) enum Fault {
     NotSent,
     /// It is sent, and the reply is lost.
     ReplyLost,
+    /// It is sent, and the reply never comes.
+    NoReply,
     /// The request is lost, and the node cannot know that.
     RequestLost,
 }
@@ -82,7 +84,7 @@ impl Calls for TestCalls {
             match fault {
                 Fault::NotSent => return Err(CallError::NotSent("a test".to_owned())),
                 Fault::RequestLost => return Err(CallError::Unknown("a test".to_owned())),
-                Fault::None | Fault::ReplyLost => {}
+                Fault::None | Fault::ReplyLost | Fault::NoReply => {}
             }
             let mut command = redis::cmd("EVAL");
             command.arg(script.text()).arg(keys.len());
@@ -90,6 +92,9 @@ impl Calls for TestCalls {
                 command.arg(&**text);
             }
             let reply = command.query_async(&mut connection).await;
+            if fault == Fault::NoReply {
+                std::future::pending::<()>().await;
+            }
             if fault == Fault::ReplyLost {
                 return Err(CallError::Unknown("a test".to_owned()));
             }

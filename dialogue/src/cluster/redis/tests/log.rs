@@ -383,14 +383,14 @@ async fn events_wait_for_redis_until_they_are_withdrawn() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs redis-server"]
-async fn the_feed_settles_a_batch_whose_reply_is_late() {
+async fn the_feed_settles_a_batch_whose_reply_never_comes() {
     let test = Test::begin().await;
     let room = test.room("chat");
     let keys = test.log.shared.agreed().unwrap().keys.clone();
     let mut subscriber = test.server.connect();
     let mut subscriber = subscriber.as_pubsub();
     subscriber.subscribe(&*keys.channel("chat")).unwrap();
-    test.calls.fail(&[Fault::ReplyLost]);
+    test.calls.fail(&[Fault::NoReply]);
     let (_, outcome) = test.append(&room, "m", "x", None);
     let log = Arc::clone(&test.log);
     let read = move |subscriber: &mut redis::PubSub<'_>| {
