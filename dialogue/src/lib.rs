@@ -671,6 +671,8 @@ pub mod room;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(any(feature = "client", feature = "redis"))]
+mod backoff;
 #[cfg(feature = "runtime")]
 #[allow(dead_code, reason = "no log is shared yet")]
 mod cluster;

@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::config::Config;
 use super::error::ClientError;
 use super::link::{Link, LinkEnd, LinkEvent};
@@ -22,6 +21,7 @@ use super::session::{ClientSession, Op};
 use super::sign_in::{ConnectFailure, credentials_of, open};
 use super::state::{CloseReason, ConnectionState, reconnects};
 use super::wake::Wake;
+use crate::backoff::Backoff;
 use crate::chain::Chain;
 
 /// How long the server may take to answer a ping.

@@ -87,13 +87,12 @@
 //! The client connects to the first address that answers, as RFC 8305 ("Happy Eyeballs") describes. It tries the next
 //! address after 250 ms or a failure, so an address that does not answer delays the connection only a little.
 
-// From the inside out: `backoff`, `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`,
+// From the inside out: `position`, `buffer`, `pacer`, `request_kind` and `pending` are pure. `barrier`,
 // `listeners` and `handler` pass items to the application, `rooms` tracks the rooms, and `session` is the conversation
 // with the server. `certificates`, `first_address` and `dial` open a stream, `link` is a connection over it, `sign_in`
 // opens one, `wake` says when not to wait, and `engine` is the task that runs a session over a connection. `handle`
 // contains what programs hold; `state`, `events`, `notice`, `replies` and `error` contain what they receive.
 mod answer;
-mod backoff;
 mod barrier;
 mod buffer;
 mod certificates;

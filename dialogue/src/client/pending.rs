@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use self::entry::PendingRequest;
 use super::answer::{self, Answer, ReplySender};
-use super::backoff::Backoff;
 use super::error::ClientError;
 use super::pacer::Pacer;
 use super::request_kind::RequestKind;
+use crate::backoff::Backoff;
 use crate::id::{ClientId, RoomId};
 use crate::protocol::{Command, Request};
 

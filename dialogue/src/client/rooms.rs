@@ -11,11 +11,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use self::room::{Phase, TrackedRoom};
-use super::backoff::Backoff;
 use super::buffer::BufferLimits;
 use super::events::{Departure, Erasure, Recovery, RoomItem};
 use super::position::Position;
 use super::room_shared::{Readiness, RoomIndex, RoomShared};
+use crate::backoff::Backoff;
 use crate::event::EventMessage;
 use crate::id::{EventName, RoomId};
 use crate::protocol::{Command, JoinedRoom, SubscriptionList};

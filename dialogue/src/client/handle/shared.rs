@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Backoff;
 use crate::client::answer::Answer;
-use crate::client::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
 use crate::client::config::Config;
 use crate::client::engine::{Engine, FirstAttempt};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::backoff::Backoff;
+use crate::backoff::Backoff;
 
 /// The longest wait before a repetition.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::client::error::ClientError;
 use crate::protocol::ErrorCode;
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::erasures::Erasures;
 use super::retries::Retries;
-use crate::client::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::client::buffer::BufferLimits;
 use crate::client::events::{Departure, RoomItem};
 use crate::client::listeners::ListenerSet;

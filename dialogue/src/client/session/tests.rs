@@ -2,8 +2,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::backoff::Backoff;
 use crate::client::answer::Answer;
-use crate::client::backoff::Backoff;
 use crate::client::barrier::Queued;
 use crate::client::buffer::{BufferLimits, ItemBuffer, NextItem};
 use crate::client::listeners::StartAt;

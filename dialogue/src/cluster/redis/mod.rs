@@ -8,22 +8,34 @@
 //! - [`reads`] reads events with a [`walk`], [`positions`] reads how far rooms are, [`rooms`], [`erase`] and [`trimmed`] do the rest.
 //! - [`log`] is all of this as the runtime sees it.
 
+mod address;
 mod answers;
 mod appender;
 mod calls;
 mod change_position;
+mod connection;
 mod entry;
 mod erase;
+mod error;
+mod feed;
 mod foreign;
 mod keys;
+mod link;
 mod log;
 mod message;
 mod positions;
 mod reads;
+mod refusal;
 mod reply;
 mod rooms;
+mod route;
 mod script;
+mod server_info;
+mod settings;
 mod shared;
+mod slots;
+mod stream;
+mod tls;
 /// Reads arbitrary bytes as everything that other nodes write. Says what it is.
 #[cfg(feature = "testing")]
 pub(crate) fn read_foreign(bytes: &[u8]) -> Vec<&'static str> {

@@ -14,7 +14,7 @@ const WAITS_SETTLED: u32 = 3;
 /// Full jitter: before attempt *n*, a random time between 0 and `base · 2ⁿ`, at most `cap`. The whole delay is random,
 /// so that the clients of a restarting server do not reconnect all at once.
 #[derive(Debug, Clone)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     base: Duration,
     cap: Duration,
     attempt: u32,
@@ -23,7 +23,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(base: Duration, cap: Duration) -> Self {
+    pub(crate) fn new(base: Duration, cap: Duration) -> Self {
         Self {
             base,
             cap,
@@ -33,12 +33,12 @@ impl Backoff {
     }
 
     /// How many attempts have failed in a row.
-    pub(super) fn attempt(&self) -> u32 {
+    pub(crate) fn attempt(&self) -> u32 {
         self.attempt
     }
 
     /// The delay before the next attempt. `random` must be uniformly distributed.
-    pub(super) fn next(&mut self, random: u64) -> Duration {
+    pub(crate) fn next(&mut self, random: u64) -> Duration {
         let factor = 1_u32.checked_shl(self.attempt).unwrap_or(u32::MAX);
         self.attempt = self.attempt.saturating_add(1);
         let longest = self.base.saturating_mul(factor).min(self.cap);
@@ -48,7 +48,7 @@ impl Backoff {
     }
 
     /// Records how long a connection lasted that was opened after the last delay.
-    pub(super) fn lasted(&mut self, time: Duration) {
+    pub(crate) fn lasted(&mut self, time: Duration) {
         let settled = self.waited.saturating_mul(WAITS_SETTLED).max(SHORTEST_SETTLED);
         if time >= settled.min(SETTLED) {
             self.reset();
@@ -56,7 +56,7 @@ impl Backoff {
     }
 
     /// The next attempt counts as the first one.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         (self.attempt, self.waited) = (0, Duration::ZERO);
     }
 }
