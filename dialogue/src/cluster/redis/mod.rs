@@ -3,6 +3,9 @@
 //! - [`script`] has the Lua scripts. Everything that the log changes or reads in Redis, it does by them.
 //! - [`keys`] has the names of keys and channels, and the partitions.
 //! - [`calls`] is what the log needs of the connections.
+//! - [`settings`], [`address`] and [`error`] are the public settings. [`stream`], with [`tls`], opens a stream, [`connection`] is one
+//!   connection over it, [`link`] and [`feed`] are connections that are opened again: for commands, and for messages. [`route`] has
+//!   all of them, and finds the server of a partition by its [`slots`]. [`server_info`] and [`refusal`] read what servers say.
 //! - [`foreign`] says what is not as our scripts write it. [`reply`] reads the replies of scripts, [`answers`], [`entry`] and [`message`] what they publish and store. All are pure.
 //! - [`shared`] has what all parts need. [`appender`] sends the changes of rooms in their order.
 //! - [`reads`] reads events with a [`walk`], [`positions`] reads how far rooms are, [`rooms`], [`erase`] and [`trimmed`] do the rest.

@@ -13,7 +13,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    const fn new(name: &'static str, text: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, text: &'static str) -> Self {
         Self {
             name,
             text,

@@ -140,7 +140,10 @@ async fn every_call_ends_with_a_right_outcome_while_connections_are_killed() {
     stop.store(true, Ordering::Relaxed);
     let killed = killer.await.unwrap();
     let counts = check(&server, outcomes);
-    assert!(killed >= 10 && counts[0] > 1_000 && counts[2] > 0, "{killed} {counts:?}");
+    assert!(
+        killed >= 10 && counts[0] > 1_000 && counts[2] > 0,
+        "{killed} {counts:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,14 +157,19 @@ async fn a_call_is_unknown_only_if_all_of_it_was_written() {
     proxy.set(Flow::RepliesStalled);
     let lost: Vec<_> = (0..9).map(|number| add(&link, format!("lost-{number}"), 1)).collect();
     let lost = join_all(lost).await;
-    assert!(lost.iter().all(|(_, outcome)| matches!(outcome, Err(CallError::Unknown(_)))));
+    assert!(
+        lost.iter()
+            .all(|(_, outcome)| matches!(outcome, Err(CallError::Unknown(_))))
+    );
     proxy.set(Flow::Open);
     proxy.cut();
     connected(&connections).await;
 
     // More than the buffers of the operating system take.
     proxy.set(Flow::Stalled);
-    let calls: Vec<_> = (0..60).map(|number| add(&link, number.to_string(), 1_000_000)).collect();
+    let calls: Vec<_> = (0..60)
+        .map(|number| add(&link, number.to_string(), 1_000_000))
+        .collect();
     let outcomes = join_all(calls).await;
     let written = outcomes
         .iter()
@@ -236,17 +244,31 @@ async fn a_call_for_another_server_identity_is_not_sent() {
     assert!(matches!(call(&before).await, Ok(Value::Array(_))));
     assert!(matches!(call(&before).await, Ok(Value::Array(_))));
     server.restart();
-    let after = until(|| connections.identity(Partition::META).filter(|identity| *identity != before)).await;
+    let after = until(|| {
+        connections
+            .identity(Partition::META)
+            .filter(|identity| *identity != before)
+    })
+    .await;
     assert!(matches!(call(&before).await, Err(CallError::NotSent(_))));
     assert!(matches!(call(&after).await, Ok(Value::Array(_))));
     assert!(matches!(call("").await, Ok(Value::Array(_))));
 
     // A promotion changes the identity too, and the connection stays.
     let mut admin = server.connect();
-    let _: () = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(1).query(&mut admin).unwrap();
+    let _: () = redis::cmd("REPLICAOF")
+        .arg("127.0.0.1")
+        .arg(1)
+        .query(&mut admin)
+        .unwrap();
     assert!(matches!(call(&after).await, Ok(_) | Err(CallError::NotSent(_))));
     let _: () = redis::cmd("REPLICAOF").arg("NO").arg("ONE").query(&mut admin).unwrap();
-    until(|| connections.identity(Partition::META).filter(|identity| *identity != after)).await;
+    until(|| {
+        connections
+            .identity(Partition::META)
+            .filter(|identity| *identity != after)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,7 +284,10 @@ async fn a_wrong_password_is_told_and_tried_again() {
     };
     assert!(reason.contains("WRONGPASS") || reason.contains("assword"), "{reason}");
     let mut admin = server.client_with_password("right");
-    let _: () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "wrong"]).query(&mut admin).unwrap();
+    let _: () = redis::cmd("CONFIG")
+        .arg(&["SET", "requirepass", "wrong"])
+        .query(&mut admin)
+        .unwrap();
     connected(&connections).await;
 }
 
@@ -273,7 +298,13 @@ async fn every_message_after_a_confirmed_subscription_arrives_while_feeds_are_ki
     let (connections, mut events) = start(unix(&server));
     connected(&connections).await;
     let channels: Vec<Bytes> = (0..20).map(|n| format!("{{dialogue}}:c:{n}").into()).collect();
-    for answer in join_all(channels.iter().map(|c| connections.subscribe(Partition::META, c.clone()))).await {
+    for answer in join_all(
+        channels
+            .iter()
+            .map(|c| connections.subscribe(Partition::META, c.clone())),
+    )
+    .await
+    {
         answer.unwrap();
     }
     let stop = Arc::new(AtomicBool::new(false));
@@ -350,10 +381,16 @@ async fn a_feed_that_receives_nothing_is_replaced_and_an_idle_one_is_not() {
     assert!(events.try_recv().is_err(), "an idle feed was replaced");
     // The server forgets the subscription: as if the feed were on a server that receives no messages.
     let mut admin = server.connect();
-    let _: () = redis::cmd("ACL").arg(&["SETUSER", "default", "resetchannels", "&none"]).query(&mut admin).unwrap();
+    let _: () = redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "resetchannels", "&none"])
+        .query(&mut admin)
+        .unwrap();
     // Redis ends the connections that have lost the right. It may not subscribe again before it has the right again.
     assert!(matches!(next(&mut events).await, FeedEvent::Lost { .. }));
-    let _: () = redis::cmd("ACL").arg(&["SETUSER", "default", "allchannels"]).query(&mut admin).unwrap();
+    let _: () = redis::cmd("ACL")
+        .arg(&["SETUSER", "default", "allchannels"])
+        .query(&mut admin)
+        .unwrap();
     assert!(matches!(next(&mut events).await, FeedEvent::Resubscribed { .. }));
     assert!(publish(&server, &channel, "x"));
     assert!(matches!(next(&mut events).await, FeedEvent::Message { .. }));
@@ -368,7 +405,11 @@ async fn connects_with_tls_and_checks_the_certificate() {
     let certificate = pem("CERTIFICATE", key.cert.der());
     std::fs::write(folder.join("cert"), &certificate).unwrap();
     std::fs::write(folder.join("key"), pem("PRIVATE KEY", &key.signing_key.serialize_der())).unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let mut admin = server.connect();
     let _: () = redis::cmd("CONFIG")
         .arg("SET")
@@ -396,7 +437,16 @@ async fn a_database_and_a_user_of_redis_are_used() {
     let server = Server::start();
     let mut admin = server.connect();
     let _: () = redis::cmd("ACL")
-        .arg(&["SETUSER", "desk", "on", ">secret", "allkeys", "allchannels", "+@all", "-client"])
+        .arg(&[
+            "SETUSER",
+            "desk",
+            "on",
+            ">secret",
+            "allkeys",
+            "allchannels",
+            "+@all",
+            "-client",
+        ])
         .query(&mut admin)
         .unwrap();
     let redis = unix(&server).user("desk", "secret").database(3);

@@ -6,5 +6,7 @@ mod faults;
 mod log;
 mod model;
 mod proxy;
+mod routes;
 mod scripts;
 mod server;
+mod three_servers;

@@ -1,99 +1,23 @@
-//! A Redis Cluster of three servers.
+//! The scripts in a Redis Cluster.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
-
-use redis::Value;
 
 use crate::cluster::redis::keys::{Keys, Partition};
 use crate::cluster::redis::reply::{CreateReply, DeleteReply};
 use crate::cluster::redis::tests::engine::*;
 use crate::cluster::redis::tests::server::Server;
+use crate::cluster::redis::tests::three_servers::Cluster;
 
-struct Cluster {
-    servers: Vec<(String, Server)>,
-}
-
-fn free_ports() -> Vec<String> {
-    let listeners: Vec<_> = (0..6).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-    listeners
-        .iter()
-        .map(|listener| listener.local_addr().unwrap().port().to_string())
-        .collect()
-}
-
-impl Cluster {
-    fn start() -> Self {
-        let ports = free_ports();
-        let servers: Vec<_> = (0..3)
-            .map(|n| {
-                let (port, bus) = (ports[n].clone(), &ports[n + 3]);
-                let server = Server::with(&[
-                    "--port",
-                    &port,
-                    "--cluster-enabled",
-                    "yes",
-                    "--cluster-port",
-                    bus,
-                    "--cluster-node-timeout",
-                    "2000",
-                ]);
-                (port, server)
-            })
-            .collect();
-        let addresses = servers.iter().map(|(port, _)| format!("127.0.0.1:{port}"));
-        let created = Command::new("redis-cli")
-            .args(["--cluster", "create"])
-            .args(addresses)
-            .arg("--cluster-yes")
-            .stdout(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(created.success());
-        let is_ready = |server: &Server| {
-            let info: String = redis::cmd("CLUSTER").arg("INFO").query(&mut server.connect()).unwrap();
-            info.contains("cluster_state:ok")
-        };
-        while !servers.iter().all(|(_, server)| is_ready(server)) {
-            sleep(Duration::from_millis(20));
-        }
-        Self { servers }
-    }
-
-    /// A node on each server, for one partition.
-    fn nodes(&self, keys: &Keys, partition: Partition) -> Vec<Node> {
-        let nodes = self.servers.iter().map(|(_, server)| Node {
-            keys: keys.clone(),
-            partition,
-            command: "SPUBLISH",
-            ..Node::new(server)
-        });
-        nodes.collect()
-    }
-
-    /// The server that has a slot.
-    fn owner(&self, slot: u16) -> usize {
-        let reply: Vec<(u16, u16, Value)> = redis::cmd("CLUSTER")
-            .arg("SLOTS")
-            .query(&mut self.servers[0].1.connect())
-            .unwrap();
-        let owner = reply
-            .iter()
-            .find(|(first, last, _)| (*first..=*last).contains(&slot))
-            .unwrap();
-        let Value::Array(node) = &owner.2 else {
-            panic!("{owner:?}")
-        };
-        let Value::Int(port) = node[1] else { panic!("{node:?}") };
-        self.servers
-            .iter()
-            .position(|(own, _)| *own == port.to_string())
-            .unwrap()
-    }
+/// A node on each server, for one partition.
+fn nodes(cluster: &Cluster, keys: &Keys, partition: Partition) -> Vec<Node> {
+    let nodes = cluster.servers.iter().map(|(_, server)| Node {
+        keys: keys.clone(),
+        partition,
+        command: "SPUBLISH",
+        ..Node::new(server)
+    });
+    nodes.collect()
 }
 
 /// A room of a partition.
@@ -153,7 +77,7 @@ fn each_script_works_in_each_partition() {
         assert_eq!(slot, keys.slot(partition));
         let owner = cluster.owner(slot);
         used[owner] += 1;
-        let nodes = cluster.nodes(&keys, partition);
+        let nodes = nodes(&cluster, &keys, partition);
         let node = &nodes[owner];
         let channels = [keys.channel(room), keys.partition_channel(partition)];
         let mut feed = Subscription::of(&cluster.servers[owner].1, &[&channels[0], &channels[1]]);
@@ -212,7 +136,7 @@ fn a_slot_that_moves_refuses_and_loses_nothing() {
     let slot = keys.slot(partition).to_string();
     let from = cluster.owner(keys.slot(partition));
     let to = (from + 1) % 3;
-    let nodes = cluster.nodes(&keys, partition);
+    let nodes = nodes(&cluster, &keys, partition);
     let (source, target) = (&nodes[from], &nodes[to]);
     target.server.set("run2");
     let (epoch, ..) = stored(source.append(room, &[event("m").key("k")], M));
