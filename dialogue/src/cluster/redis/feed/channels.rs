@@ -10,6 +10,9 @@ use tokio::sync::oneshot;
 
 use super::super::calls::CallError;
 
+/// Learns whether a channel is subscribed.
+pub(super) type Waiter = oneshot::Sender<Result<(), CallError>>;
+
 /// The channels of one feed.
 #[derive(Default)]
 pub(super) struct Channels {
@@ -25,7 +28,7 @@ struct Channel {
     wire: Wire,
     /// Redis has confirmed it before, on this connection or on an earlier one.
     was_subscribed: bool,
-    waiters: Vec<oneshot::Sender<Result<(), CallError>>>,
+    waiters: Vec<Waiter>,
 }
 
 /// What the connection knows of a channel.
@@ -53,12 +56,7 @@ pub(super) enum Confirmed {
 
 impl Channels {
     /// Wants a channel. `was_subscribed`: another feed has had it.
-    pub(super) fn want(
-        &mut self,
-        name: Bytes,
-        was_subscribed: bool,
-        waiter: Option<oneshot::Sender<Result<(), CallError>>>,
-    ) {
+    pub(super) fn want(&mut self, name: Bytes, was_subscribed: bool, waiter: Option<Waiter>) {
         let channel = self.channels.entry(name.clone()).or_insert_with(|| Channel {
             is_wanted: true,
             wire: Wire::Idle,
@@ -95,7 +93,7 @@ impl Channels {
     }
 
     /// Removes a channel that another feed takes over. Returns whether it was subscribed before, and who waits.
-    pub(super) fn give_away(&mut self, name: &Bytes) -> Option<(bool, Vec<oneshot::Sender<Result<(), CallError>>>)> {
+    pub(super) fn give_away(&mut self, name: &Bytes) -> Option<(bool, Vec<Waiter>)> {
         let channel = self.channels.remove(name)?;
         channel.is_wanted.then_some((channel.was_subscribed, channel.waiters))
     }
