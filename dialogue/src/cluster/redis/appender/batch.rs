@@ -1,5 +1,6 @@
 //! One batch: its keys and arguments for `append.lua`, and the outcome of each event.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -128,8 +129,8 @@ impl Sending {
         (self.keys.clone(), args)
     }
 
-    /// Gives each event its outcome.
-    pub(super) fn settle(self, answers: &[EventAnswer]) -> Result<(), StoreFailure> {
+    /// Gives each event its outcome. Numbers count in this epoch.
+    pub(super) fn settle(self, epoch: &Arc<str>, answers: &[EventAnswer]) -> Result<(), StoreFailure> {
         if answers.len() != self.jobs.len() {
             let failure = failed(format!("{} answers for {} events", answers.len(), self.jobs.len()));
             self.end(
@@ -144,6 +145,7 @@ impl Sending {
                 (Job::Append(append), answer) => (append.done)(match answer {
                     EventAnswer::Stored(seq) => Appended::Stored {
                         seq,
+                        epoch: Some(Arc::clone(epoch)),
                         frame: append.prepared.finish(Some(seq)),
                     },
                     EventAnswer::Repeated(seq) => Appended::Repeated { seq },

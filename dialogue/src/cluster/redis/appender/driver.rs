@@ -144,7 +144,7 @@ impl Queues {
                 if sending.renews {
                     self.shared.note_renewal(room, Arc::clone(server), Instant::now());
                 }
-                let settled = sending.settle(&answers);
+                let settled = sending.settle(&epoch, &answers);
                 self.set_failing(settled.err().as_ref());
             }
             AppendReply::Gone => {

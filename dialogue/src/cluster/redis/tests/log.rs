@@ -136,7 +136,7 @@ async fn events_are_stored_in_order_and_read_back() {
         })
         .collect();
     for (n, outcome) in (1..).zip(waiting) {
-        let Appended::Stored { seq, frame } = outcome.await.unwrap() else {
+        let Appended::Stored { seq, frame, .. } = outcome.await.unwrap() else {
             panic!("stored")
         };
         assert_eq!(seq, n);
