@@ -23,11 +23,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::StoredEvent;
-use crate::log::durable::{Answer, Done, DurableLog, RoomKey, Ticket};
+use crate::log::durable::{Answer, Done, DurableLog, IndexedRoom, RoomKey, StoreRun, Ticket};
 use crate::protocol::EventFrame;
 use crate::store_failure::StoreFailure;
 
@@ -41,8 +42,13 @@ use crate::store_failure::StoreFailure;
 /// - In [`DurableLog::since`] and [`DurableLog::newest`], the key has the epoch that the caller knows, not only its own part. If
 ///   the log has another one by now, they answer as for a room that does not exist: `Lost`, and nothing. Everywhere else,
 ///   only the own part counts.
-/// - Before the first contact, changes wait until their deadline, and reads fail with [`StoreFailure::Failed`].
+/// - Before [`begin`](Self::begin) has answered, the runtime calls nothing but `begin`, `listen`, `contact`, `health`, `watch` and
+///   `close`.
 pub(crate) trait Cluster: DurableLog {
+    /// Connects, and answers at the first contact. Tries until then, however long that takes. Fails only with what an operator
+    /// must repair first, such as an eviction policy that may drop events. Called once.
+    fn begin(&self) -> BoxFuture<'static, Result<Beginning, Unfit>>;
+
     /// Tells this feed everything from now on. It keeps no server. Called once, when the server is built. Waits for nothing.
     fn listen(&self, feed: Arc<dyn Feed>);
 
@@ -75,6 +81,39 @@ pub(crate) trait Feed: Send + Sync {
     /// Something may have been missed: the room has another epoch, messages were dropped because too many waited, or the
     /// subscription was made again. The runtime asks for the position.
     fn check(&self, room: &RoomId);
+
+    /// This incarnation of a room was created, by this node or another one. It may be deleted again by now.
+    fn created(&self, room: &RoomId, incarnation: &str);
+
+    /// This incarnation of a room was deleted, by this node or another one. Also told of rooms that are not followed.
+    fn deleted(&self, room: &RoomId, incarnation: &str);
+
+    /// The data of events with these numbers was erased, by this node or another one.
+    fn erased(&self, room: &RoomId, erased: Erased);
+
+    /// Rooms may have been created or deleted without a word: these are all rooms of some partitions that the log knows by
+    /// id. `is_covered` says whether a room is in one of these partitions.
+    fn rooms(&self, index: Vec<IndexedRoom>, is_covered: &dyn Fn(&str) -> bool);
+}
+
+/// Events whose data was erased.
+#[derive(Debug, Clone)]
+pub(crate) struct Erased {
+    /// The epoch in which the numbers count.
+    pub(crate) epoch: Arc<str>,
+    pub(crate) numbers: Vec<u64>,
+}
+
+/// Why a log cannot be used until somebody repairs it.
+pub(crate) type Unfit = Arc<dyn std::error::Error + Send + Sync>;
+
+/// What a node learns at the first contact.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    /// This run of this node. Its secret is the same on all nodes.
+    pub(crate) run: StoreRun,
+    /// The rooms that the log knows by id, as in [`DurableLog::index`].
+    pub(crate) index: Vec<IndexedRoom>,
 }
 
 /// Where a room's log ends.
@@ -127,6 +166,8 @@ pub(crate) enum Published {
     NotSent(StoreFailure),
     /// It was handed over, and there was no answer. Only the feed can bring it.
     Unknown(StoreFailure),
+    /// This incarnation of the room does not exist any more. Nobody gets it.
+    NoSuchRoom,
 }
 
 /// Whether the log can be reached.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Cluster, Contact, Feed, FeedBatch, FeedEvent, Position, Published, Volatile};
+use super::{Beginning, Cluster, Contact, Feed, FeedBatch, FeedEvent, Position, Published, Unfit, Volatile};
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
     Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
@@ -102,6 +103,14 @@ impl std::fmt::Debug for FakeNode {
 }
 
 impl Cluster for FakeNode {
+    fn begin(&self) -> BoxFuture<'static, Result<Beginning, Unfit>> {
+        let beginning = Beginning {
+            run: self.hub.store.run(),
+            index: self.hub.store.index().unwrap_or_default(),
+        };
+        async move { Ok(beginning) }.boxed()
+    }
+
     fn listen(&self, feed: Arc<dyn Feed>) {
         let mut feeds = self.hub.feeds.lock();
         *self.number.lock() = feeds.len();

@@ -6,8 +6,9 @@ use std::sync::{Arc, Weak};
 
 use super::apply::{deliver, queue_unread};
 use super::apply_queue::start;
-use crate::cluster::{Feed, FeedBatch, FeedEvent};
+use crate::cluster::{Erased, Feed, FeedBatch, FeedEvent};
 use crate::id::RoomId;
+use crate::log::durable::IndexedRoom;
 use crate::room::{LogEntry, LogPlace, RoomCell};
 use crate::runtime::core::Core;
 
@@ -56,6 +57,17 @@ impl Feed for NodeFeed {
     fn check(&self, room: &RoomId) {
         self.with_room(room, |_, room| room.applying().request_check());
     }
+
+    // The room's worker asks for the position, and finds the deletion.
+    fn deleted(&self, room: &RoomId, _: &str) {
+        self.check(room);
+    }
+
+    fn created(&self, _: &RoomId, _: &str) {}
+
+    fn erased(&self, _: &RoomId, _: Erased) {}
+
+    fn rooms(&self, _: Vec<IndexedRoom>, _: &dyn Fn(&str) -> bool) {}
 }
 
 /// Applies an event of the room's present epoch, unless it has been read from the log meanwhile.
