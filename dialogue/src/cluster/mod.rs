@@ -60,6 +60,11 @@ pub(crate) trait Cluster: DurableLog {
     /// Ends to follow a room, also if the answer to `follow` has not come yet. Waits for nothing.
     fn unfollow(&self, room: &RoomId);
 
+    /// Deletes exactly this incarnation of a room, in order with the appends of this node in the room, unless another node
+    /// [follows](Self::follow) it. `done` as for [`DurableLog::delete_room`]. A node that has lost its subscription at that
+    /// moment does not count.
+    fn delete_unused_room(&self, room: RoomKey, done: Done<Result<UnusedDeletion, StoreFailure>>);
+
     /// The present position of a room. Renews the epoch if that is due. Questions of several rooms are put together.
     fn position(&self, room: RoomId) -> Answer<Position>;
 
@@ -88,7 +93,8 @@ pub(crate) trait Feed: Send + Sync {
     /// This incarnation of a room was deleted, by this node or another one. Also told of rooms that are not followed.
     fn deleted(&self, room: &RoomId, incarnation: &str);
 
-    /// The data of events with these numbers was erased, by this node or another one.
+    /// The data of events with these numbers was erased, by this node or another one. A lost message is noticed by the
+    /// [count of erasures](Erasures) in the next position.
     fn erased(&self, room: &RoomId, erased: Erased);
 
     /// Rooms may have been created or deleted without a word: these are all rooms of some partitions that the log knows by
@@ -101,7 +107,29 @@ pub(crate) trait Feed: Send + Sync {
 pub(crate) struct Erased {
     /// The epoch in which the numbers count.
     pub(crate) epoch: Arc<str>,
+    /// In the order of the erasures.
     pub(crate) numbers: Vec<u64>,
+    /// How many events of the incarnation were erased when the last of these was, as in [`Erasures::count`].
+    pub(crate) count: u64,
+}
+
+/// The erasures of an incarnation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Erasures {
+    /// How many events were erased.
+    pub(crate) count: u64,
+    /// The numbers of the last ones, in the order of the erasures. There may have been more.
+    pub(crate) latest: Vec<u64>,
+}
+
+/// What has become of a deletion that must not take a room from another node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnusedDeletion {
+    Deleted,
+    /// The incarnation did not exist any more.
+    NoSuchRoom,
+    /// Another node follows the room. Nothing was deleted.
+    Used,
 }
 
 /// Why a log cannot be used until somebody repairs it.
@@ -125,6 +153,7 @@ pub(crate) struct Position {
     pub(crate) epoch: Arc<str>,
     /// The last number. 0 before the first event.
     pub(crate) seq: u64,
+    pub(crate) erasures: Erasures,
 }
 
 /// The new events of one message of the feed, in the order of the log.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::bounds::LogBounds;
@@ -85,8 +86,9 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// The outcome of an append with this key, as another append with it would find it.
     fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome>;
 
-    /// The oldest events that retention no longer keeps, each room's in order.
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>>;
+    /// The oldest events that retention no longer keeps, each room's in order. If several nodes share the log, only this
+    /// one gets them until [`remove`](Self::remove), for as long as it lives.
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired>;
 
     /// Deletes events that retention no longer keeps. Recovery never again claims to have them.
     fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()>;
@@ -98,9 +100,9 @@ pub(crate) trait DurableLog: Send + Sync + fmt::Debug {
     /// long as keys of this run count.
     fn revoke(&self, user: UserId, at: u64) -> Answer<()>;
 
-    /// The events of a user that are not erased, in the order in which they were stored: those after the event in the row
-    /// `after`, at most `limit`. A store may read all its events for this.
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>>;
+    /// Some events of a user that are not erased, at most `limit`, and where the search goes on. It begins without
+    /// `after`, and ends with `next: None`. A store may read all its events for this, and may find an event that is erased.
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents>;
 
     /// Erases the data of these events: each text becomes what [`erased`](crate::protocol::erased) makes of it. `done` gets
     /// those that were erased now, in the order of the log. It does not get those that do not exist, or were erased
@@ -270,6 +272,8 @@ pub(crate) struct RoomExists;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IndexedRoom {
     pub(crate) id: RoomId,
+    /// Identifies the incarnation, as in [`RoomKey`].
+    pub(crate) incarnation: Arc<str>,
     pub(crate) state: IndexedState,
 }
 
@@ -322,11 +326,34 @@ pub(crate) struct StoredType {
     pub(crate) events: Vec<StoredEvent>,
 }
 
+/// Where a store goes on, or where it has an event: only the store understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place(pub(crate) Bytes);
+
+impl Place {
+    /// For a store whose places are numbers.
+    pub(crate) fn of_row(row: i64) -> Self {
+        Self(Bytes::copy_from_slice(&row.to_be_bytes()))
+    }
+
+    /// `None` if the place is no number.
+    pub(crate) fn row(&self) -> Option<i64> {
+        Some(i64::from_be_bytes(self.0.as_ref().try_into().ok()?))
+    }
+}
+
+/// What retention no longer keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Expired {
+    pub(crate) events: Vec<ExpiredEvent>,
+    /// How many events the store has dropped since the last answer, because too many waited for the application.
+    pub(crate) dropped: u64,
+}
+
 /// An event that retention no longer keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExpiredEvent {
-    /// The event's place in the store.
-    pub(crate) row: i64,
+    pub(crate) place: Place,
     pub(crate) room: RoomKey,
     pub(crate) event: StoredEvent,
 }
@@ -365,12 +392,12 @@ pub(crate) struct Revocation {
     pub(crate) at: u64,
 }
 
-/// Where a store keeps an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StoredPlace {
-    /// The event's place in the store.
-    pub(crate) row: i64,
-    pub(crate) place: ErasedPlace,
+/// A part of the events of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct UserEvents {
+    pub(crate) events: Vec<ErasedPlace>,
+    /// Where the search goes on. `None` at its end.
+    pub(crate) next: Option<Place>,
 }
 
 /// An event that is erased.

@@ -14,7 +14,7 @@ use tokio::task::coop::consume_budget;
 use crate::connection::Frame;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::archive_queue::Series;
-use crate::log::durable::{DurableLog, ErasedPlace, RoomKey, StoredPlace};
+use crate::log::durable::{DurableLog, ErasedPlace, RoomKey};
 use crate::log::{ErasedHistory, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
@@ -95,14 +95,16 @@ async fn erase_in_store(
 }
 
 async fn erase_user_in_store(core: &Arc<Core>, store: &Arc<dyn DurableLog>, user: &UserId) -> Result<u64, EraseError> {
-    let (mut after, mut count) = (0, 0);
+    let (mut after, mut count) = (None, 0);
     loop {
         let found = within(SEARCH_DEADLINE, store.events_of(user.clone(), after, STEP)).await?;
-        let Some(StoredPlace { row, .. }) = found.last() else {
+        if !found.events.is_empty() {
+            count += erase_places(core, store, found.events).await?;
+        }
+        after = found.next;
+        if after.is_none() {
             return Ok(count);
-        };
-        after = *row;
-        count += erase_places(core, store, found.into_iter().map(|found| found.place).collect()).await?;
+        }
     }
 }
 

@@ -11,8 +11,9 @@ use super::message::Batch;
 use super::shared::{LogSettings, Shared, failed};
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom, PerType,
-    RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
+    PerType, Place, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredRoom, StoredWindow, UserEvents,
+    Wanted, Watch,
 };
 use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
 
@@ -128,7 +129,7 @@ impl DurableLog for RedisLog {
     fn first_epoch(&self, id: &str) -> Arc<str> {
         // Unknown before the first contact. No incarnation has an empty own part, so that it is gone.
         let own = self.shared.agreed().map(|agreed| agreed.first_own(id));
-        format!("{}.", own.unwrap_or_default()).into()
+        own.unwrap_or_default().into()
     }
 
     fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow> {
@@ -172,9 +173,9 @@ impl DurableLog for RedisLog {
         async move { shared.outcome_of(room, key).await }.boxed()
     }
 
-    fn expired(&self, _bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, _bounds: LogBounds) -> Answer<Expired> {
         // Redis trims by number. Trimmed events have an id that is no row, see `trimmed.rs`.
-        async { Ok(Vec::new()) }.boxed()
+        async { Ok(Expired::default()) }.boxed()
     }
 
     fn remove(&self, _expired: Vec<ExpiredEvent>) -> Answer<()> {
@@ -195,7 +196,7 @@ impl DurableLog for RedisLog {
         async { Ok(()) }.boxed()
     }
 
-    fn events_of(&self, _user: UserId, _after: i64, _limit: usize) -> Answer<Vec<StoredPlace>> {
+    fn events_of(&self, _user: UserId, _after: Option<Place>, _limit: usize) -> Answer<UserEvents> {
         let failure = failed("Redis cannot list the events of a user yet".to_owned());
         async move { Err(failure) }.boxed()
     }

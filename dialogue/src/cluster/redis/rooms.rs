@@ -44,7 +44,7 @@ enum RecordedCreator {
 type Changed<T> = Result<T, StoreFailure>;
 
 impl Shared {
-    /// Stores a new room. Returns its epoch.
+    /// Stores a new room. Returns its incarnation.
     pub(super) async fn create_room(&self, room: NewRoom) -> Changed<Result<Arc<str>, RoomExists>> {
         let record = RoomRecord::of(&room);
         let record = serde_json::to_string(&record).map_err(|error| failed(error.to_string()))?;
@@ -60,7 +60,7 @@ impl Shared {
                 CreateReply::Exists => return Ok(Err(RoomExists)),
                 CreateReply::Created { epoch } => {
                     self.forget(&room.id);
-                    return Ok(Ok(epoch));
+                    return Ok(Ok(own_part(&epoch).into()));
                 }
             }
         }
@@ -110,7 +110,7 @@ impl Shared {
         Ok((partition, names, args, types))
     }
 
-    /// The present incarnations of rooms, in their order. Epochs have no generation: only the position of a room has one.
+    /// The present incarnations of rooms, in their order. Their epochs are own parts: only the position of a room has a generation.
     pub(super) async fn rooms(&self, ids: Vec<RoomId>) -> Changed<Vec<StoredRoom>> {
         let agreed = self.agreed()?;
         let mut by_partition: BTreeMap<Partition, Vec<usize>> = BTreeMap::new();
@@ -160,7 +160,7 @@ fn stored_room(agreed: &Agreed, id: &RoomId, reply: RoomReply) -> Changed<Stored
     Ok(StoredRoom {
         key: RoomKey {
             id: id.clone(),
-            epoch: format!("{own}.").into(),
+            epoch: own.into(),
         },
         created,
         is_deleted,

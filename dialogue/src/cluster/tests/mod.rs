@@ -1,6 +1,6 @@
 //! A cluster in one process: nodes that share one fake store, with a feed that loses, delays, repeats and reorders messages.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,15 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Beginning, Cluster, Contact, Feed, FeedBatch, FeedEvent, Position, Published, Unfit, Volatile};
+use super::{
+    Beginning, Cluster, Contact, Erased, Erasures, Feed, FeedBatch, FeedEvent, Position, Published, Unfit,
+    UnusedDeletion, Volatile,
+};
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
-    PerType, RoomExists, RoomKey, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome,
+    NewRoom, PerType, Place, RoomExists, RoomKey, StoreHealth, StoreRun, StoredRoom, StoredWindow, UserEvents, Wanted,
+    Watch,
 };
 use crate::log::tests::fake_store::FakeStore;
 use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
@@ -33,12 +37,47 @@ pub(crate) enum Fate {
     IsLate(u64),
 }
 
+/// A message of the feed.
+#[derive(Debug, Clone)]
+enum Message {
+    Entries(RoomId, FeedBatch),
+    Created(RoomId, Arc<str>),
+    Deleted(RoomId, Arc<str>),
+    Erased(RoomId, Erased),
+}
+
+impl Message {
+    fn tell(&self, feed: &dyn Feed) {
+        match self {
+            Self::Entries(room, batch) => feed.entries(room, batch.clone()),
+            Self::Created(room, incarnation) => feed.created(room, incarnation),
+            Self::Deleted(room, incarnation) => feed.deleted(room, incarnation),
+            Self::Erased(room, erased) => feed.erased(room, erased.clone()),
+        }
+    }
+
+    /// Repairs what the message changes, as a change log does.
+    fn repair(&self, feed: &dyn Feed, store: &FakeStore) {
+        match self {
+            Self::Entries(room, _) | Self::Erased(room, _) => feed.check(room),
+            Self::Created(room, _) | Self::Deleted(room, _) => {
+                feed.check(room);
+                feed.rooms(store.index().unwrap_or_default(), &|_| true);
+            }
+        }
+    }
+}
+
 /// What the nodes share.
 pub(crate) struct Hub {
     pub(crate) store: Arc<FakeStore>,
     feeds: Mutex<Vec<Arc<dyn Feed>>>,
     /// Of the next messages. Without one, a message arrives.
     fates: Mutex<VecDeque<Fate>>,
+    /// The erasures of each incarnation.
+    erasures: Mutex<HashMap<RoomKey, Erasures>>,
+    /// How often each node follows each room.
+    following: Mutex<HashMap<(RoomId, usize), usize>>,
 }
 
 impl Hub {
@@ -47,6 +86,8 @@ impl Hub {
             store: FakeStore::new(),
             feeds: Mutex::default(),
             fates: Mutex::new(fates.into_iter().collect()),
+            erasures: Mutex::default(),
+            following: Mutex::default(),
         })
     }
 
@@ -59,33 +100,74 @@ impl Hub {
         })
     }
 
+    /// Decides what happens to the next messages.
+    pub(crate) fn plan(&self, fates: impl IntoIterator<Item = Fate>) {
+        self.fates.lock().extend(fates);
+    }
+
+    /// How many nodes follow a room.
+    pub(crate) fn followers(&self, room: &str) -> usize {
+        let following = self.following.lock();
+        following
+            .iter()
+            .filter(|((id, _), count)| id == room && **count > 0)
+            .count()
+    }
+
     fn broadcast(&self, from: usize, room: &RoomId, batch: &FeedBatch) {
+        self.send(from, &Message::Entries(room.clone(), batch.clone()));
+    }
+
+    /// Sends a message to every node but the node `from`.
+    fn send(&self, from: usize, message: &Message) {
         let feeds = self.feeds.lock().clone();
         for (number, feed) in feeds.into_iter().enumerate() {
-            let (room, batch) = (room.clone(), batch.clone());
             let fate = match number == from {
                 true => Fate::IsLost,
                 false => self.fates.lock().pop_front().unwrap_or(Fate::Arrives),
             };
             match fate {
                 Fate::IsLost => {}
-                Fate::Arrives => feed.entries(&room, batch),
+                Fate::Arrives => message.tell(&*feed),
                 Fate::ArrivesTwice => {
-                    feed.entries(&room, batch.clone());
-                    feed.entries(&room, batch);
+                    message.tell(&*feed);
+                    message.tell(&*feed);
                 }
                 Fate::IsLate(milliseconds) => {
-                    let (feed, room) = (Arc::clone(&feed), room.clone());
+                    let (feed, message) = (Arc::clone(&feed), message.clone());
                     tokio::spawn(async move {
                         sleep(Duration::from_millis(milliseconds)).await;
-                        feed.entries(&room, batch);
+                        message.tell(&*feed);
                     });
                 }
             }
+            let (message, store) = (message.clone(), Arc::clone(&self.store));
             tokio::spawn(async move {
                 sleep(CHECKED_AFTER).await;
-                feed.check(&room);
+                message.repair(&*feed, &store);
             });
+        }
+    }
+
+    /// Notes and tells that these events were erased.
+    fn tell_erased(&self, places: &[ErasedPlace]) {
+        let mut by_room: Vec<(RoomKey, Vec<u64>)> = Vec::new();
+        for place in places {
+            match by_room.iter_mut().find(|(room, _)| *room == place.room) {
+                Some((_, numbers)) => numbers.push(place.seq),
+                None => by_room.push((place.room.clone(), vec![place.seq])),
+            }
+        }
+        for (room, numbers) in by_room {
+            let count = {
+                let mut erasures = self.erasures.lock();
+                let of_room = erasures.entry(room.clone()).or_default();
+                of_room.count += numbers.len() as u64;
+                of_room.latest.extend(&numbers);
+                of_room.count
+            };
+            let epoch = room.epoch;
+            self.send(usize::MAX, &Message::Erased(room.id, Erased { epoch, numbers, count }));
         }
     }
 }
@@ -118,15 +200,38 @@ impl Cluster for FakeNode {
     }
 
     fn follow(&self, room: RoomId) -> Answer<Position> {
+        let number = *self.number.lock();
+        *self.hub.following.lock().entry((room.clone(), number)).or_default() += 1;
         self.position(room)
     }
 
-    fn unfollow(&self, _: &RoomId) {}
+    fn unfollow(&self, room: &RoomId) {
+        let number = *self.number.lock();
+        if let Some(count) = self.hub.following.lock().get_mut(&(room.clone(), number)) {
+            *count -= 1;
+        }
+    }
+
+    fn delete_unused_room(&self, room: RoomKey, done: Done<Result<UnusedDeletion, StoreFailure>>) {
+        let number = *self.number.lock();
+        let is_used = |((id, node), count): (&(RoomId, usize), &usize)| *id == room.id && *node != number && *count > 0;
+        if self.hub.following.lock().iter().any(is_used) {
+            return done(Ok(UnusedDeletion::Used));
+        }
+        let done = Box::new(|outcome: Result<bool, StoreFailure>| {
+            done(outcome.map(|existed| match existed {
+                true => UnusedDeletion::Deleted,
+                false => UnusedDeletion::NoSuchRoom,
+            }));
+        });
+        self.delete_room(room, false, done);
+    }
 
     fn position(&self, room: RoomId) -> Answer<Position> {
         let hub = Arc::clone(&self.hub);
         async move {
             let key = hub.store.room(&room).await?.key;
+            let erasures = hub.erasures.lock().get(&key).cloned().unwrap_or_default();
             let window = hub.store.window(key.clone(), Arc::new(|_| 0), LogBounds::NONE);
             let (epoch, seq) = (key.epoch, window.await?.top);
             let incarnation = Arc::clone(&epoch);
@@ -134,6 +239,7 @@ impl Cluster for FakeNode {
                 incarnation,
                 epoch,
                 seq,
+                erasures,
             })
         }
         .boxed()
@@ -189,10 +295,26 @@ impl DurableLog for FakeNode {
     }
 
     fn create_room(&self, room: NewRoom) -> Answer<Result<Arc<str>, RoomExists>> {
-        self.hub.store.create_room(room)
+        let (hub, id) = (Arc::clone(&self.hub), room.id.clone());
+        let created = hub.store.create_room(room);
+        async move {
+            let outcome = created.await?;
+            if let Ok(incarnation) = &outcome {
+                hub.send(usize::MAX, &Message::Created(id, Arc::clone(incarnation)));
+            }
+            Ok(outcome)
+        }
+        .boxed()
     }
 
     fn delete_room(&self, room: RoomKey, stays_deleted: bool, done: Done<Result<bool, StoreFailure>>) {
+        let (hub, deleted) = (Arc::clone(&self.hub), room.clone());
+        let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
+            if outcome == Ok(true) {
+                hub.send(usize::MAX, &Message::Deleted(deleted.id, deleted.epoch));
+            }
+            done(outcome);
+        });
         self.hub.store.delete_room(room, stays_deleted, done);
     }
 
@@ -232,7 +354,7 @@ impl DurableLog for FakeNode {
         self.hub.store.outcome_of(room, key)
     }
 
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
         self.hub.store.expired(bounds)
     }
 
@@ -248,11 +370,18 @@ impl DurableLog for FakeNode {
         self.hub.store.revoke(user, at)
     }
 
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
         self.hub.store.events_of(user, after, limit)
     }
 
     fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {
+        let hub = Arc::clone(&self.hub);
+        let done = Box::new(move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
+            if let Ok(places) = &outcome {
+                hub.tell_erased(places);
+            }
+            done(outcome);
+        });
         self.hub.store.erase(events, done);
     }
 

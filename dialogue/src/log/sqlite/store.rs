@@ -12,8 +12,9 @@ use super::settings::RetentionPolicy;
 use super::writer::Writer;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom, PerType,
-    RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
+    PerType, Place, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredRoom, StoredWindow, UserEvents,
+    Wanted, Watch,
 };
 use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
 
@@ -61,7 +62,8 @@ impl DurableLog for SqliteLog {
     }
 
     fn index(&self) -> Result<Vec<IndexedRoom>, StoreFailure> {
-        self.readers.read_here(read::rooms::index)
+        self.readers
+            .read_here(|connection| read::rooms::index(connection, &self.identity))
     }
 
     fn room(&self, id: &RoomId) -> Answer<StoredRoom> {
@@ -119,11 +121,13 @@ impl DurableLog for SqliteLog {
         })
     }
 
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
         let (identity, retention) = (Arc::clone(&self.identity), Arc::clone(&self.retention));
         let now = self.writer.now();
-        self.readers
-            .read(move |connection| read::expired::expired(connection, &identity, &retention, now, bounds))
+        self.readers.read(move |connection| {
+            let events = read::expired::expired(connection, &identity, &retention, now, bounds)?;
+            Ok(Expired { events, dropped: 0 })
+        })
     }
 
     fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()> {
@@ -138,10 +142,10 @@ impl DurableLog for SqliteLog {
         self.writer.revoke(user, at)
     }
 
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
         let identity = Arc::clone(&self.identity);
         self.readers
-            .read(move |connection| read::sent::events_of(connection, &identity, &user, after, limit))
+            .read(move |connection| read::sent::events_of(connection, &identity, &user, after.as_ref(), limit))
     }
 
     fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {

@@ -29,22 +29,27 @@ pub(in crate::runtime) fn start(core: &Arc<Core>, queued: Option<QueuedForArchiv
     let Some(QueuedForArchive { dropped }) = queued else {
         return;
     };
-    if dropped > 0 {
-        log_line!(
-            ERROR,
-            core,
-            Involved::default(),
-            "",
-            { events = dropped, },
-            "evicted history is LOST: too many events wait for on_history_evicted"
-        );
-    }
+    report_dropped(core, dropped as u64);
     let worker = Arc::clone(core);
     let offer_all = move || {
         let core = Arc::clone(&worker);
         async move { work(&core).await }.boxed()
     };
     core.history.archive.worker.push_again(&core.lifecycle.tasks, offer_all);
+}
+
+/// Logs that events were dropped before the hook could take them.
+pub(super) fn report_dropped(core: &Core, dropped: u64) {
+    if dropped > 0 {
+        log_line!(
+            ERROR,
+            *core,
+            Involved::default(),
+            "",
+            { events = dropped, },
+            "evicted history is LOST: too many events wait for on_history_evicted"
+        );
+    }
 }
 
 async fn work(core: &Core) {

@@ -8,9 +8,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::archive::offer_or_lose;
+use super::archive::{offer_or_lose, report_dropped};
 use crate::log::archive_queue::{BATCH, Series};
-use crate::log::durable::{DurableLog, ExpiredEvent};
+use crate::log::durable::{DurableLog, Expired, ExpiredEvent};
 use crate::log::{LogBounds, StoredEvent};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::log_failed_read;
@@ -59,8 +59,10 @@ async fn round(core: &Core) -> bool {
     };
     let _archiving = core.history.archiving.lock().await;
     match store.expired(ROUND).await {
-        Ok(expired) if !expired.is_empty() => remove(core, &**store, expired).await.is_err(),
-        Ok(_) => true,
+        Ok(Expired { events, dropped }) => {
+            report_dropped(core, dropped);
+            events.is_empty() || remove(core, &**store, events).await.is_err()
+        }
         Err(failure) => {
             log_failed_read(core, &failure);
             true

@@ -1,5 +1,7 @@
 //! What rooms count against, and what is known of a stored room without loading it. Plain data.
 
+use std::sync::Arc;
+
 use crate::connection::{ClientState, Holder};
 
 /// What a room that exists because of a client counts against.
@@ -28,6 +30,9 @@ pub(crate) enum LoadedFor<'a> {
 /// A created room in the store.
 #[derive(Debug)]
 pub(super) struct StoredEntry {
+    /// Identifies the room's incarnation.
+    #[expect(dead_code, reason = "it is compared with what other nodes create")]
+    pub(super) incarnation: Arc<str>,
     /// It is kept, but this server does not declare it, or declares another room with its id.
     pub(super) is_hidden: bool,
     /// It was made here once, so its configuration is valid.

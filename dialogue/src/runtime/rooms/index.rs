@@ -40,8 +40,9 @@ impl ListedRoom {
     }
 }
 
-fn entry(is_hidden: bool) -> StoredEntry {
+fn entry(is_hidden: bool, incarnation: Arc<str>) -> StoredEntry {
     StoredEntry {
+        incarnation,
         is_hidden,
         is_valid: false,
         number: ENTRIES.fetch_add(1, Ordering::Relaxed),
@@ -52,7 +53,7 @@ impl Rooms {
     /// Notes the created rooms that a store has. Returns how many of them are hidden, because nothing declares them.
     pub(in crate::runtime) fn note_stored(&self, rooms: impl IntoIterator<Item = IndexedRoom>) -> usize {
         let mut hidden = 0;
-        for IndexedRoom { id, state } in rooms {
+        for IndexedRoom { id, incarnation, state } in rooms {
             let IndexedState::Created { creator, holder } = state else {
                 continue;
             };
@@ -68,7 +69,7 @@ impl Rooms {
             if let Some(account) = account {
                 present.hold(account);
             }
-            present.stored.insert(id, entry(is_hidden));
+            present.stored.insert(id, entry(is_hidden, incarnation));
         }
         hidden
     }
@@ -122,7 +123,8 @@ impl Rooms {
     pub(super) fn confirm(&self, room: &Arc<RoomCell>) {
         let mut present = self.present.write();
         present.reserved.remove(&room.id);
-        present.stored.insert(room.id.clone(), entry(false));
+        let incarnation = Arc::clone(&room.incarnation);
+        present.stored.insert(room.id.clone(), entry(false, incarnation));
         present.insert(Arc::clone(room));
     }
 
@@ -133,7 +135,8 @@ impl Rooms {
         if present.stored.contains_key(&room.id) {
             return;
         }
-        present.stored.insert(room.id.clone(), entry(false));
+        let incarnation = Arc::clone(&room.incarnation);
+        present.stored.insert(room.id.clone(), entry(false, incarnation));
         if let Some(account) = account {
             present.hold(account);
         }

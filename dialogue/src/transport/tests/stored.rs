@@ -190,7 +190,7 @@ async fn events_that_retention_removed_are_not_recovered() {
     let store = FakeStore::new();
     put(&store, &first(&store, "hall"), 12);
     store.let_expire("hall", 6);
-    let expired = store.expired(crate::log::LogBounds::NONE).await.expect("events");
+    let expired = store.expired(crate::log::LogBounds::NONE).await.expect("events").events;
     store.remove(expired).await.expect("a change");
     let dialogue = server(&store);
     let epoch = json!(store.first_epoch("hall"));

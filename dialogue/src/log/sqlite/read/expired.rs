@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::rows::{body, bytes, number, rows};
 use crate::id::EventName;
 use crate::log::bounds::Budget;
-use crate::log::durable::{ExpiredEvent, RoomKey};
+use crate::log::durable::{ExpiredEvent, Place, RoomKey};
 use crate::log::sqlite::identity::Identity;
 use crate::log::sqlite::settings::{Retention, RetentionPolicy};
 use crate::log::{LogBounds, StoredEvent};
@@ -157,7 +157,7 @@ fn with_text(
     )?;
     statement.query_row([candidate.row], |row| {
         Ok(ExpiredEvent {
-            row: candidate.row,
+            place: Place::of_row(candidate.row),
             room: RoomKey {
                 id: row.get_ref(0)?.as_str()?.into(),
                 epoch: identity.epoch(row.get_ref(1)?.as_str()?),

@@ -38,9 +38,12 @@ pub(in crate::log::sqlite) fn find(
 }
 
 /// The rooms that were created and those that were deleted, in the order of their creation. Reads one index.
-pub(in crate::log::sqlite) fn index(connection: &Connection) -> rusqlite::Result<Vec<IndexedRoom>> {
+pub(in crate::log::sqlite) fn index(
+    connection: &Connection,
+    identity: &Identity,
+) -> rusqlite::Result<Vec<IndexedRoom>> {
     let mut statement = connection.prepare(
-        "SELECT name, deleted, creator, holder FROM rooms INDEXED BY rooms_indexed
+        "SELECT name, deleted, creator, holder, epoch FROM rooms INDEXED BY rooms_indexed
          WHERE name IS NOT NULL AND (created = 1 OR deleted = 1) ORDER BY id",
     )?;
     let rooms = statement.query_map([], |row| {
@@ -53,6 +56,7 @@ pub(in crate::log::sqlite) fn index(connection: &Connection) -> rusqlite::Result
         };
         Ok(IndexedRoom {
             id: row.get_ref(0)?.as_str()?.into(),
+            incarnation: identity.epoch(row.get_ref(4)?.as_str()?),
             state,
         })
     })?;

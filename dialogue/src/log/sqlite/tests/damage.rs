@@ -113,7 +113,7 @@ fn use_everything(log: &dyn DurableLog, room: &RoomKey) -> Vec<(&'static str, Re
         ),
         ("outcome_of", block_on(log.outcome_of(room.clone(), a_key(3))).map(drop)),
         ("expired", block_on(log.expired(ALL)).map(drop)),
-        ("events_of", block_on(log.events_of("ada".into(), 0, 99)).map(drop)),
+        ("events_of", block_on(log.events_of("ada".into(), None, 99)).map(drop)),
         ("append", keyed(log, room, 100)),
         ("repeat", keyed(log, room, 4)),
         ("create_room", block_on(log.create_room(new_room("another"))).map(drop)),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::Folder;
 use super::folder::{block_on, close};
 use crate::id::{EventName, RoomId, UserId};
-use crate::log::durable::{Append, Appended, DurableLog, ExpiredEvent, PerType, RoomKey, Wanted};
+use crate::log::durable::{Append, Appended, DurableLog, ExpiredEvent, PerType, Place, RoomKey, Wanted};
 use crate::log::room_log::RoomLog;
 use crate::log::sqlite::store::SqliteLog;
 use crate::log::{LogBounds, LogCursor, Replay, StoredEvent};
@@ -93,7 +93,7 @@ pub(super) fn key(log: &SqliteLog, room: &str) -> RoomKey {
 }
 
 fn remove(folder: &Folder, log: &SqliteLog, room: &RoomKey, event: StoredEvent) {
-    let row = folder
+    let row: i64 = folder
         .connection()
         .query_row(
             "SELECT events.id FROM events JOIN rooms ON rooms.id = room WHERE name = ?1 AND seq = ?2",
@@ -101,8 +101,8 @@ fn remove(folder: &Folder, log: &SqliteLog, room: &RoomKey, event: StoredEvent) 
             |row| row.get(0),
         )
         .unwrap();
-    let room = room.clone();
-    block_on(log.remove(vec![ExpiredEvent { row, room, event }])).unwrap();
+    let (place, room) = (Place::of_row(row), room.clone());
+    block_on(log.remove(vec![ExpiredEvent { place, room, event }])).unwrap();
 }
 
 fn compare(log: &SqliteLog, key: &RoomKey, memory: &RoomLog, mask: u8, per_type: usize, bounds: LogBounds) {

@@ -27,7 +27,7 @@ fn open(folder: &Folder, shared: Retention, of_votes: Retention) -> SqliteLog {
 
 /// The types and numbers of the events that retention no longer keeps.
 fn expired(log: &SqliteLog, bounds: LogBounds) -> (Vec<ExpiredEvent>, Vec<(String, u64)>) {
-    let expired = block_on(log.expired(bounds)).unwrap();
+    let expired = block_on(log.expired(bounds)).unwrap().events;
     let names = expired
         .iter()
         .map(|expired| (expired.event.event.to_string(), expired.event.seq.unwrap()))

@@ -26,7 +26,7 @@ impl Transaction<'_> {
             let Some(room) = self.existing_room(&expired.room)? else {
                 continue;
             };
-            let mut deleted = delete.query((expired.row, room, seq))?;
+            let mut deleted = delete.query((expired.place.row(), room, seq))?;
             while let Some(row) = deleted.next()? {
                 let (of, bytes) = (row.get(0)?, row.get::<_, i64>(1)?);
                 mark.execute((room, of, seq))?;

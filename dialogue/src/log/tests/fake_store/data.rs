@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::id::{ClientId, EventName, RoomId, UserId};
 use crate::log::bounds::{Budget, LogBounds};
 use crate::log::durable::{
-    Append, AppendKey, Appended, Done, ErasedPlace, ExpiredEvent, IndexedRoom, IndexedState, KeyOutcome, NewRoom,
-    Revocation, RoomExists, RoomKey, StoreRun, StoredPlace, StoredRoom, StoredType, StoredWindow,
+    Append, AppendKey, Appended, Done, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, IndexedState, KeyOutcome,
+    NewRoom, Place, Revocation, RoomExists, RoomKey, StoreRun, StoredRoom, StoredType, StoredWindow, UserEvents,
 };
 use crate::log::{LogCursor, LogPage, Replay, StoredEvent};
 use crate::protocol::{erased, is_unerased_of};
@@ -232,7 +232,11 @@ impl Data {
                 },
                 None => return None,
             };
-            Some(IndexedRoom { id: id.clone(), state })
+            Some(IndexedRoom {
+                id: id.clone(),
+                incarnation: self.key_of(id).epoch,
+                state,
+            })
         });
         indexed.collect()
     }
@@ -410,25 +414,26 @@ impl Data {
         self.revoked.push(Revocation { user, run, at });
     }
 
-    pub(super) fn events_of(&self, user: &UserId, after: i64, limit: usize) -> Vec<StoredPlace> {
+    pub(super) fn events_of(&self, user: &UserId, after: Option<&Place>, limit: usize) -> UserEvents {
+        let after = after.and_then(Place::row).unwrap_or(0);
         let all = self.rooms.iter().flat_map(|(id, room)| {
             let of_user = |(_, stored): &&(i64, StoredEvent)| is_unerased_of(&stored.body, user);
-            room.events
-                .iter()
-                .filter(of_user)
-                .map(move |(row, stored)| StoredPlace {
-                    row: *row,
-                    place: ErasedPlace {
-                        room: self.key_of(id),
-                        event: Some(stored.event.clone()),
-                        seq: number(stored),
-                    },
-                })
+            room.events.iter().filter(of_user).map(move |(row, stored)| {
+                let place = ErasedPlace {
+                    room: self.key_of(id),
+                    event: Some(stored.event.clone()),
+                    seq: number(stored),
+                };
+                (*row, place)
+            })
         });
-        let mut places: Vec<_> = all.filter(|place| place.row > after).collect();
-        places.sort_by_key(|place| place.row);
+        let mut places: Vec<_> = all.filter(|(row, _)| *row > after).collect();
+        places.sort_by_key(|(row, _)| *row);
         places.truncate(limit);
-        places
+        UserEvents {
+            next: places.last().map(|(row, _)| Place::of_row(*row)),
+            events: places.into_iter().map(|(_, place)| place).collect(),
+        }
     }
 
     /// Erases these events. Returns those that were erased now.
@@ -459,30 +464,33 @@ impl Data {
         self.expired.extend(due.map(|(row, _)| *row));
     }
 
-    pub(super) fn expired(&self, bounds: LogBounds) -> Vec<ExpiredEvent> {
+    pub(super) fn expired(&self, bounds: LogBounds) -> Expired {
         let mut budget = Budget::new(bounds);
         let all = self.rooms.iter().flat_map(|(id, room)| {
             let events = room.events.iter();
             events.map(move |(row, event)| ExpiredEvent {
-                row: *row,
+                place: Place::of_row(*row),
                 room: self.key_of(id),
                 event: event.clone(),
             })
         });
-        all.filter(|expired| self.expired.contains(&expired.row))
-            .take_while(|expired| budget.spend(&expired.event))
-            .collect()
+        let is_due = |expired: &ExpiredEvent| expired.place.row().is_some_and(|row| self.expired.contains(&row));
+        let events = all.filter(is_due).take_while(|expired| budget.spend(&expired.event));
+        Expired {
+            events: events.collect(),
+            dropped: 0,
+        }
     }
 
     pub(super) fn remove(&mut self, expired: &[ExpiredEvent]) {
-        for ExpiredEvent { row, room, event } in expired {
-            let Some(room) = self.rooms.get_mut(&room.id) else {
+        for ExpiredEvent { place, room, event } in expired {
+            let (Some(room), Some(row)) = (self.rooms.get_mut(&room.id), place.row()) else {
                 continue;
             };
-            room.events.retain(|(kept, _)| kept != row);
+            room.events.retain(|(kept, _)| *kept != row);
             let mark = room.marks.entry(event.event.clone()).or_default();
             *mark = (*mark).max(number(event));
-            self.expired.retain(|left| left != row);
+            self.expired.retain(|left| *left != row);
         }
     }
 

@@ -16,9 +16,9 @@ use tokio::sync::{oneshot, watch};
 use self::data::Data;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
-    PerType, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted,
-    Watch,
+    Answer, Append, AppendKey, Appended, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome,
+    NewRoom, PerType, Place, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredRoom, StoredWindow,
+    UserEvents, Wanted, Watch,
 };
 use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
 
@@ -484,15 +484,15 @@ impl DurableLog for FakeStore {
         self.read(move |data| data.revoke(user, at))
     }
 
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
-        self.read(move |data| data.events_of(&user, after, limit))
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
+        self.read(move |data| data.events_of(&user, after.as_ref(), limit))
     }
 
     fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {
         self.submit(Change::Erase(events, done));
     }
 
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
         self.read(move |data| data.expired(bounds))
     }
 

@@ -9,8 +9,9 @@ use super::steps::{Ending, StoreFault};
 use super::stores::TestStore;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom, PerType,
-    RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
+    PerType, Place, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredRoom, StoredWindow, UserEvents,
+    Wanted, Watch,
 };
 use crate::log::sqlite::tests::Folder;
 use crate::log::sqlite::{StoreError, StoreFault as Fault, StoreFaults};
@@ -207,7 +208,7 @@ impl DurableLog for Awaited {
         awaited(self.0.outcome_of(room, key))
     }
 
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
         awaited(self.0.expired(bounds))
     }
 
@@ -223,7 +224,7 @@ impl DurableLog for Awaited {
         awaited(self.0.revoke(user, at))
     }
 
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
         awaited(self.0.events_of(user, after, limit))
     }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::desk::{Desk, key, wait};
 use crate::log::StoredEvent;
 use crate::log::durable::{
-    AppendKey, Appended, Creator, DurableLog, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, RoomExists, RoomKey,
-    StoreFailure,
+    AppendKey, Appended, Creator, DurableLog, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, Place, RoomExists,
+    RoomKey, StoreFailure,
 };
 
 fn deleted(desk: &Desk, room: &RoomKey, stays_deleted: bool) -> bool {
@@ -173,7 +173,7 @@ fn removed_events_leave_a_mark_and_a_deleted_room_keeps_its_rest() {
         desk.stored(&room, text);
     }
     let expired = |row: i64, seq: u64, room: &RoomKey| ExpiredEvent {
-        row,
+        place: Place::of_row(row),
         room: room.clone(),
         event: StoredEvent {
             event: "line".into(),

@@ -9,7 +9,7 @@ use crate::log::durable::DurableLog;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 fn expired(desk: &Desk) -> usize {
-    wait(desk.log().expired(LogBounds::NONE)).unwrap().len()
+    wait(desk.log().expired(LogBounds::NONE)).unwrap().events.len()
 }
 
 #[test]
