@@ -4,6 +4,15 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreFailure {
+    /// The log that several nodes share cannot be reached: its server is not running, or a network does not work.
+    #[error("the store cannot be reached: {reason}")]
+    Unreachable {
+        /// What the connection reports.
+        reason: String,
+    },
+    /// The server of that log has no memory left for more events.
+    #[error("the store is out of memory: raise its limit (`maxmemory`), or keep fewer events")]
+    OutOfMemory,
     /// The disk is full, or the file has reached its size limit.
     #[error("the store's disk is full: free some space")]
     Full,

@@ -241,7 +241,9 @@ pub(super) fn failed(reason: String) -> StoreFailure {
 }
 
 pub(super) fn no_contact() -> StoreFailure {
-    failed("Redis cannot be reached".to_owned())
+    StoreFailure::Unreachable {
+        reason: "there is no connection to Redis".to_owned(),
+    }
 }
 
 pub(super) fn bad_reply(error: &BadReply) -> StoreFailure {
@@ -249,9 +251,10 @@ pub(super) fn bad_reply(error: &BadReply) -> StoreFailure {
 }
 
 pub(super) fn call_failure(error: &CallError) -> StoreFailure {
-    let reason = error.text();
-    match reason {
-        reason if reason.starts_with("OOM") => StoreFailure::Full,
-        reason => failed(reason.to_owned()),
+    let reason = error.text().to_owned();
+    match error {
+        CallError::NotSent(_) | CallError::Unknown(_) => StoreFailure::Unreachable { reason },
+        CallError::Refused(_) | CallError::Failed(_) if reason.starts_with("OOM") => StoreFailure::OutOfMemory,
+        CallError::Refused(_) | CallError::Failed(_) => failed(reason),
     }
 }
