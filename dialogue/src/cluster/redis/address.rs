@@ -12,7 +12,7 @@ use super::error::RedisError;
 const DEFAULT_PORT: u16 = 6379;
 
 /// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Address {
     Tcp { host: String, port: u16 },
     Unix(PathBuf),

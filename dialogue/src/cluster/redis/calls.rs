@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 use super::keys::Partition;
 use super::script::Script;
+use crate::cluster::Contact;
 
 /// Connections to Redis: they find the server of a partition, and connect again.
 pub(super) trait Calls: Send + Sync + 'static {
@@ -20,8 +22,14 @@ pub(super) trait Calls: Send + Sync + 'static {
         args: Vec<Bytes>,
     ) -> BoxFuture<'static, Result<redis::Value, CallError>>;
 
-    /// The identity of the server that has a partition now: `run_id/master_replid2`. `None` while there is no contact.
+    /// The identity of the server that has a partition now: `run_id/master_replid2`. `None` while there is no contact with it.
     fn identity(&self, partition: Partition) -> Option<Arc<str>>;
+
+    /// Whether all servers can be reached: one primary of a cluster that cannot is enough for [`Contact::Lost`].
+    ///
+    /// Also notified when a server comes, goes, or becomes another one while this stays as it is. Then
+    /// [`identity`](Self::identity) may have changed for some partitions.
+    fn contact(&self) -> watch::Receiver<Contact>;
 
     /// Subscribes a channel of a partition. Answers when Redis has confirmed it. Subscribes again after a lost connection,
     /// and says so ([`FeedEvent::Resubscribed`]).

@@ -98,7 +98,9 @@ impl Connection {
         let mut name = redis::cmd("CLIENT");
         name.arg("SETNAME").arg("dialogue");
         redis.send_packed_command(&name).await?;
-        let reply = redis.send_packed_command(&read_info()).await?;
+        let mut read = read_info();
+        read.arg("memory");
+        let reply = redis.send_packed_command(&read).await?;
         let info = server_info(reply)?;
         // All requests have their replies, so all bytes are written.
         let submitted = written.load(Ordering::Relaxed);
@@ -176,7 +178,7 @@ impl Connection {
     }
 }
 
-/// The command whose reply [`server_info`] reads.
+/// The command whose reply [`server_info`] reads. It asks for what may change without a new connection, and is cheap.
 pub(super) fn read_info() -> Cmd {
     let mut command = redis::cmd("INFO");
     command.arg("server").arg("replication");
@@ -187,6 +189,12 @@ pub(super) fn read_info() -> Cmd {
 pub(super) fn server_info(reply: Value) -> Result<ServerInfo, OpenError> {
     let text: String = redis::from_redis_value(reply.extract_error()?)?;
     ServerInfo::parse(&text).ok_or_else(|| "INFO does not say what a Redis server of version 7 says".into())
+}
+
+/// A new connection, unless its server cannot be used.
+pub(super) fn usable(connection: Connection) -> Result<Connection, OpenError> {
+    connection.info.usable()?;
+    Ok(connection)
 }
 
 /// How many bytes a command is on the wire.

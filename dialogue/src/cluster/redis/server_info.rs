@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-/// What `INFO server replication` says.
+/// The oldest version of Redis that has all that the scripts and the feeds need.
+const OLDEST: u32 = 7;
+
+/// What `INFO server replication memory` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServerInfo {
     /// `run_id/master_replid2`. The first part changes when the process starts, the second when it is promoted. Another
@@ -12,6 +15,18 @@ pub(super) struct ServerInfo {
     pub(super) is_primary: bool,
     /// Whether it belongs to a Redis Cluster.
     pub(super) is_cluster: bool,
+    /// The version of Redis that it is compatible with, such as `7.0.15`.
+    pub(super) version: Arc<str>,
+    /// What it may remove when its memory is full. Read when the connection is opened. `None` if the server does not say it.
+    pub(super) eviction: Option<Eviction>,
+}
+
+/// `maxmemory` and `maxmemory-policy`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Eviction {
+    /// 0 is no limit: then nothing is removed.
+    pub(super) max_memory: u64,
+    pub(super) policy: Arc<str>,
 }
 
 impl ServerInfo {
@@ -28,11 +43,51 @@ impl ServerInfo {
         if identity.contains(char::is_whitespace) {
             return None;
         }
+        let eviction = field("maxmemory_policy").and_then(|policy| {
+            Some(Eviction {
+                max_memory: field("maxmemory")?.parse().ok()?,
+                policy: policy.into(),
+            })
+        });
         Some(Self {
             identity: identity.into(),
             is_primary: field("role")? == "master",
             is_cluster: field("redis_mode")? == "cluster",
+            version: field("redis_version")?.into(),
+            eviction,
         })
+    }
+
+    /// Why this server cannot be used until an operator changes it, with what to change.
+    pub(super) fn unfit(&self) -> Option<String> {
+        let version = self
+            .version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok());
+        if version.is_some_and(|version| version < OLDEST) {
+            return Some(format!(
+                "Redis is version {}: install version {OLDEST} or later",
+                self.version
+            ));
+        }
+        let eviction = self.eviction.as_ref()?;
+        (eviction.max_memory > 0 && &*eviction.policy != "noeviction").then(|| {
+            format!(
+                "Redis may remove events when its memory is full, because its setting `maxmemory-policy` is `{}`: set it to \
+                 `noeviction`",
+                eviction.policy
+            )
+        })
+    }
+
+    /// Whether calls and feeds may use a connection to this server. A replica of one server does not write, and need not
+    /// receive messages. In a cluster, each server says where to go.
+    pub(super) fn usable(&self) -> Result<(), &'static str> {
+        match self.is_primary || self.is_cluster {
+            true => Ok(()),
+            false => Err("the server is a replica: give the address of the primary"),
+        }
     }
 }
 
@@ -41,7 +96,8 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nrun_id:ab\r\n\r\n# Replication\r\n\
-                        role:master\r\nmaster_replid:cd\r\nmaster_replid2:00\r\n";
+                        role:master\r\nmaster_replid:cd\r\nmaster_replid2:00\r\n\
+                        # Memory\r\nmaxmemory:100\r\nmaxmemory_human:100B\r\nmaxmemory_policy:noeviction\r\n";
 
     #[test]
     fn reads_identity_role_and_mode() {
@@ -54,10 +110,40 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_no_identity() {
-        for name in ["run_id", "role", "redis_mode", "master_replid2"] {
+        for name in ["run_id", "role", "redis_mode", "master_replid2", "redis_version"] {
             assert_eq!(ServerInfo::parse(&TEXT.replace(name, "x")), None, "{name}");
         }
         assert_eq!(ServerInfo::parse(&TEXT.replace(":ab", ":a b")), None);
         assert_eq!(ServerInfo::parse(&TEXT.replace(":ab", ":")), None);
+    }
+
+    #[test]
+    fn an_old_server_and_one_that_may_remove_events_are_unfit() {
+        let unfit = |from: &str, to: &str| ServerInfo::parse(&TEXT.replace(from, to)).unwrap().unfit();
+        assert_eq!(unfit("", ""), None);
+        let reason = unfit("7.0.15", "6.2.1").unwrap();
+        assert!(reason.contains("6.2.1"), "{reason}");
+        for version in ["8.4.0", "10.0", "255.255.255", "unstable"] {
+            assert_eq!(unfit("7.0.15", version), None);
+        }
+        for policy in ["allkeys-lru", "volatile-ttl"] {
+            let reason = unfit("noeviction", policy).unwrap();
+            assert!(reason.contains(policy), "{reason}");
+            let unlimited = TEXT
+                .replace("noeviction", policy)
+                .replace("maxmemory:100", "maxmemory:0");
+            assert_eq!(ServerInfo::parse(&unlimited).unwrap().unfit(), None);
+        }
+        // The server does not say it.
+        assert_eq!(unfit("maxmemory_policy", "x"), None);
+    }
+
+    #[test]
+    fn a_replica_is_used_only_in_a_cluster() {
+        let replica = TEXT.replace("master\r", "slave\r");
+        assert!(ServerInfo::parse(&replica).unwrap().usable().is_err());
+        let cluster = replica.replace("standalone", "cluster");
+        assert!(ServerInfo::parse(&cluster).unwrap().usable().is_ok());
+        assert!(ServerInfo::parse(TEXT).unwrap().usable().is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use redis::Value;
 
 use super::address::Address;
+use super::keys;
 
 /// The primaries of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +74,18 @@ impl Slots {
             .iter()
             .map(|(.., address)| address)
             .chain(self.moved.values())
+    }
+
+    /// Whether each slot has a server.
+    pub(super) fn is_complete(&self) -> bool {
+        let mut next = 0;
+        for (first, last, _) in &self.ranges {
+            if *first > next {
+                return false;
+            }
+            next = next.max(last.saturating_add(1));
+        }
+        next >= keys::SLOTS
     }
 
     pub(super) fn is_empty(&self) -> bool {

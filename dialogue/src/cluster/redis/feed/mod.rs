@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use self::channels::{Channels, Confirmed};
 use super::address::Address;
 use super::calls::{CallError, FeedEvent};
-use super::connection::Connection;
+use super::connection::{Connection, usable};
 use super::settings::Settings;
 use crate::backoff::Backoff;
 
@@ -133,7 +133,8 @@ impl Shared {
                     Ok::<_, std::convert::Infallible>(())
                 })
             };
-            let reason = match Connection::open(&self.address, &self.settings, Some(pushes)).await {
+            let opened = Connection::open(&self.address, &self.settings, Some(pushes)).await;
+            let reason = match opened.and_then(usable) {
                 Ok(connection) => {
                     let opened = Instant::now();
                     let reason = self.serve(connection).await;

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use self::queue::{Queue, Waiting};
 use super::address::Address;
 use super::calls::CallError;
-use super::connection::{Connection, Request, length};
+use super::connection::{Connection, Request, length, usable};
 use super::server_info::ServerInfo;
 use super::settings::Settings;
 use crate::backoff::Backoff;
@@ -44,6 +44,8 @@ struct Shared {
     /// The connection shall be replaced.
     suspected: Notify,
     contact: watch::Sender<Contact>,
+    /// Called after each change of `contact`. Must not wait.
+    changed: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// Whether there is a connection.
@@ -56,8 +58,8 @@ pub(super) struct Contact {
 }
 
 impl Link {
-    /// Connects in the background.
-    pub(super) fn start(address: Address, settings: Arc<Settings>) -> Self {
+    /// Connects in the background. `changed` is called when the server comes, goes, or becomes another one: it must not wait.
+    pub(super) fn start(address: Address, settings: Arc<Settings>, changed: Arc<dyn Fn() + Send + Sync>) -> Self {
         let timing = settings.timing;
         let shared = Arc::new(Shared {
             address,
@@ -66,6 +68,7 @@ impl Link {
             filled: Notify::new(),
             suspected: Notify::new(),
             contact: watch::channel(Contact::default()).0,
+            changed,
         });
         let task = tokio::spawn(Arc::clone(&shared).run());
         Self { shared, task }
@@ -167,7 +170,10 @@ impl Shared {
         let (base, cap) = self.settings.timing.backoff;
         let mut backoff = Backoff::new(base, cap);
         loop {
-            match Connection::open(&self.address, &self.settings, None).await {
+            match Connection::open(&self.address, &self.settings, None)
+                .await
+                .and_then(usable)
+            {
                 Ok(connection) => {
                     let opened = Instant::now();
                     let reason = self.serve(connection).await;
@@ -189,6 +195,7 @@ impl Shared {
         if before.failure.as_deref() != Some(reason) {
             tracing::warn!(server = %self.address, reason, "no connection to Redis");
         }
+        (self.changed)();
     }
 
     fn set_connected(&self, info: ServerInfo) {
@@ -199,6 +206,7 @@ impl Shared {
         if before.failure.is_some() {
             tracing::info!(server = %self.address, "connected to Redis again");
         }
+        (self.changed)();
     }
 
     fn no_connection(&self) -> String {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::super::calls::CallError;
 use super::super::connection::{Connection, MOST_IN_FLIGHT, Request, read_info, server_info};
+use super::super::server_info::ServerInfo;
 use super::Shared;
 
 /// The most bytes without a reply. One call may be larger.
@@ -83,12 +84,18 @@ impl Shared {
                         (Ok(reply), Kind::Identity) => {
                             reading_identity = false;
                             match server_info(reply) {
-                                Ok(info) if info != connection.info => {
-                                    identity = info.identity.clone();
-                                    connection.info = info.clone();
-                                    self.set_connected(info);
+                                Ok(info) => {
+                                    let eviction = connection.info.eviction.clone();
+                                    let info = ServerInfo { eviction, ..info };
+                                    if let Err(reason) = info.usable() {
+                                        break reason.to_owned();
+                                    }
+                                    if info != connection.info {
+                                        identity = info.identity.clone();
+                                        connection.info = info.clone();
+                                        self.set_connected(info);
+                                    }
                                 }
-                                Ok(_) => {}
                                 Err(error) => break error.to_string(),
                             }
                         }

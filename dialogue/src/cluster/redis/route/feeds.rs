@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use redis::Value;
+use tokio::sync::oneshot;
 
 use super::super::address::Address;
 use super::super::calls::CallError;
@@ -14,25 +15,19 @@ use super::servers::{Inner, Servers};
 use crate::random::random_name;
 
 impl Inner {
-    /// Notes a channel, and returns its feed. `None` if nothing is known of a cluster, or whether it is one.
-    pub(super) fn subscribed(self: &Arc<Self>, channel: Bytes, slot: u16) -> Option<Arc<Feed>> {
+    /// Subscribes a channel at its feed. `None` if nothing is known of a cluster, or whether it is one.
+    pub(super) fn subscribe(
+        self: &Arc<Self>,
+        channel: Bytes,
+        slot: u16,
+    ) -> Option<oneshot::Receiver<Result<(), CallError>>> {
         let mut servers = self.servers.lock();
-        let address = self.feed_address(&servers, slot)?;
+        let address = servers.address_of(slot, &self.settings)?.clone();
         let feed = self.feed_at(&mut servers, &address, slot, &channel);
+        // With the lock, so that it cannot be moved to another feed before it is there.
+        let answered = feed.subscribe(channel.clone());
         servers.channels.insert(channel, (slot, address));
-        Some(feed)
-    }
-
-    fn feed_address(&self, servers: &Servers, slot: u16) -> Option<Address> {
-        match servers.is_cluster {
-            true => servers.slots.of(slot).cloned(),
-            false => {
-                let first = self.settings.addresses.first()?;
-                // Until a server has said so, it may be a cluster.
-                let is_known = !servers.feeds.is_empty() || servers.links.get(first)?.info().is_some();
-                is_known.then(|| first.clone())
-            }
-        }
+        Some(answered)
     }
 
     pub(super) fn feed_at(
@@ -42,7 +37,7 @@ impl Inner {
         slot: u16,
         channel: &Bytes,
     ) -> Arc<Feed> {
-        let is_cluster = servers.is_cluster;
+        let is_cluster = servers.is_cluster == Some(true);
         let feed = servers.feeds.entry(address.clone()).or_insert_with(|| {
             let surroundings = Around {
                 inner: Arc::downgrade(self),
@@ -58,6 +53,13 @@ impl Inner {
             ))
         });
         Arc::clone(feed)
+    }
+
+    pub(super) fn publish_command(&self) -> &'static str {
+        match self.servers.lock().is_cluster {
+            Some(true) => "SPUBLISH",
+            Some(false) | None => "PUBLISH",
+        }
     }
 
     pub(super) fn unsubscribe(&self, channel: &Bytes) {
@@ -91,11 +93,7 @@ impl Surroundings for Around {
         Box::pin(async move {
             let closed = || CallError::NotSent("the connections were closed".to_owned());
             let inner = inner.ok_or_else(closed)?;
-            let name = match inner.servers.lock().is_cluster {
-                true => "SPUBLISH",
-                false => "PUBLISH",
-            };
-            let mut command = redis::cmd(name);
+            let mut command = redis::cmd(inner.publish_command());
             command.arg(&channel[..]).arg("");
             let link = inner.link_of(slot);
             drop(inner);

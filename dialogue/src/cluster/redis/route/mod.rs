@@ -3,32 +3,37 @@
 //! One server has one link and one feed. A cluster has a link and a feed for each of its primaries. Whether it is a cluster,
 //! the first server that answers says.
 //!
-//! [`servers`] knows the servers and reads where the slots are, [`follow`] sends a call where Redis says, [`feeds`] has the channels.
+//! [`servers`] knows the servers and reads where the slots are, [`follow`] sends a call where Redis says, [`feeds`] has the channels, and
+//! [`contact`] says whether all servers can be reached.
 
+mod contact;
 mod feeds;
 mod follow;
 mod servers;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use redis::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use self::follow::{command, expected};
-use self::servers::{Inner, Servers, watch};
+use self::servers::{Inner, Servers, watch_slots};
+use super::address::Address;
 use super::calls::{CallError, Calls};
 use super::connection::Request;
 use super::error::RedisError;
 use super::feed::FeedSink;
 use super::keys::{Keys, Partition};
-use super::link::Link;
 use super::script::Script;
+use super::server_info::ServerInfo;
 use super::settings::{Redis, Settings};
+use crate::cluster::Contact;
 
 /// All connections of a node. They end when this is dropped.
 pub(super) struct Connections {
@@ -40,24 +45,21 @@ impl Connections {
     /// Checks the settings, and connects in the background. Call it in a runtime.
     pub(super) fn start(settings: Redis, sink: FeedSink) -> Result<Self, RedisError> {
         let settings = Arc::new(settings.check()?);
-        let mut servers = Servers {
-            is_cluster: settings.cluster,
-            ..Servers::default()
-        };
-        for address in &settings.addresses {
-            servers
-                .links
-                .entry(address.clone())
-                .or_insert_with(|| Arc::new(Link::start(address.clone(), Arc::clone(&settings))));
-        }
         let inner = Arc::new(Inner {
-            settings,
+            settings: Arc::clone(&settings),
             sink,
             keys: OnceLock::new(),
-            servers: Mutex::new(servers),
+            servers: Mutex::new(Servers {
+                is_cluster: settings.cluster.then_some(true),
+                ..Servers::default()
+            }),
             refresh: Notify::new(),
+            contact: watch::channel(Contact::NotYet).0,
         });
-        let task = tokio::spawn(watch(Arc::downgrade(&inner)));
+        for address in &settings.addresses {
+            inner.link_to(address.clone());
+        }
+        let task = tokio::spawn(watch_slots(Arc::downgrade(&inner)));
         Ok(Self { inner, task })
     }
 
@@ -66,12 +68,25 @@ impl Connections {
         let _already = self.inner.keys.set(keys);
     }
 
+    /// What the servers in use say about themselves, as far as they are connected: one, or the primaries of a cluster.
+    pub(super) fn servers(&self) -> Vec<(Address, Arc<ServerInfo>)> {
+        let servers = self.inner.servers.lock();
+        let used: BTreeSet<&Address> = match servers.is_cluster {
+            Some(true) => servers.slots.servers().collect(),
+            Some(false) | None => self.inner.settings.addresses.first().into_iter().collect(),
+        };
+        let infos = used
+            .into_iter()
+            .filter_map(|address| Some((address.clone(), servers.links.get(address)?.info()?)));
+        infos.collect()
+    }
+
     pub(super) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
 
     #[cfg(test)]
-    pub(super) fn link(&self, partition: Partition) -> Arc<Link> {
+    pub(super) fn link(&self, partition: Partition) -> Arc<super::link::Link> {
         self.inner.link_of(self.inner.slot(partition))
     }
 }
@@ -104,32 +119,32 @@ impl Calls for Connections {
 
     fn identity(&self, partition: Partition) -> Option<Arc<str>> {
         let slot = self.inner.slot(partition);
-        let link = self.inner.known_link_of(slot)?;
-        Some(Arc::clone(&link.info()?.identity))
+        let info = self.inner.known_link_of(slot)?.info()?;
+        // A server that is no primary any more does not have the partition.
+        info.is_primary.then(|| Arc::clone(&info.identity))
+    }
+
+    fn contact(&self) -> watch::Receiver<Contact> {
+        self.inner.contact.subscribe()
     }
 
     fn subscribe(&self, partition: Partition, channel: Bytes) -> BoxFuture<'static, Result<(), CallError>> {
         let slot = self.inner.slot(partition);
-        let feed = self.inner.subscribed(channel.clone(), slot);
+        let answered = self.inner.subscribe(channel.clone(), slot);
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
             let timing = inner.settings.timing;
-            let Some(feed) = feed else {
-                inner.servers.lock().channels.remove(&channel);
+            let Some(answered) = answered else {
                 return Err(CallError::NotSent("no connection to Redis yet".to_owned()));
             };
-            let answered = feed.subscribe(channel.clone());
-            drop(feed);
-            match timeout(timing.queue + timing.response, answered).await {
-                Ok(Ok(answer)) => answer,
-                // The caller does not know whether it is subscribed, and must not care: it is not wanted any more.
-                Ok(Err(_)) | Err(_) => {
-                    inner.unsubscribe(&channel);
-                    Err(CallError::Unknown(
-                        "Redis has not confirmed the subscription".to_owned(),
-                    ))
-                }
-            }
+            let error = match timeout(timing.queue + timing.response, answered).await {
+                Ok(Ok(Ok(()))) => return Ok(()),
+                Ok(Ok(Err(refused))) => refused,
+                Ok(Err(_)) | Err(_) => CallError::Unknown("Redis has not confirmed the subscription".to_owned()),
+            };
+            // The caller does not know whether it is subscribed, and must not care: it is not wanted any more.
+            inner.unsubscribe(&channel);
+            Err(error)
         })
     }
 
@@ -138,9 +153,6 @@ impl Calls for Connections {
     }
 
     fn publish_command(&self) -> &'static str {
-        match self.inner.servers.lock().is_cluster {
-            true => "SPUBLISH",
-            false => "PUBLISH",
-        }
+        self.inner.publish_command()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::super::address::Address;
@@ -16,6 +16,7 @@ use super::super::keys::{self, Keys, Partition};
 use super::super::link::Link;
 use super::super::settings::Settings;
 use super::super::slots::Slots;
+use crate::cluster::Contact;
 
 /// How often the slots of a cluster are read without need: a slot may move, and nobody says so.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -30,6 +31,7 @@ pub(super) struct Inner {
     pub(super) servers: Mutex<Servers>,
     /// The slots shall be read.
     pub(super) refresh: Notify,
+    pub(super) contact: watch::Sender<Contact>,
 }
 
 #[derive(Default)]
@@ -40,7 +42,18 @@ pub(super) struct Servers {
     pub(super) channels: HashMap<Bytes, (u16, Address)>,
     /// Empty for one server, and as long as nothing is known of a cluster.
     pub(super) slots: Slots,
-    pub(super) is_cluster: bool,
+    /// Whether it is a cluster. `None` until a server has said so.
+    pub(super) is_cluster: Option<bool>,
+}
+
+impl Servers {
+    /// The server that has a slot, if that is known.
+    pub(super) fn address_of<'a>(&'a self, slot: u16, settings: &'a Settings) -> Option<&'a Address> {
+        match self.is_cluster? {
+            true => self.slots.of(slot),
+            false => settings.addresses.first(),
+        }
+    }
 }
 
 impl Inner {
@@ -54,15 +67,12 @@ impl Inner {
     /// The link to the server of a slot, if that is known.
     pub(super) fn known_link_of(&self, slot: u16) -> Option<Arc<Link>> {
         let servers = self.servers.lock();
-        let address = match servers.is_cluster {
-            true => servers.slots.of(slot)?,
-            false => self.settings.addresses.first()?,
-        };
+        let address = servers.address_of(slot, &self.settings)?;
         servers.links.get(address).cloned()
     }
 
     /// The link to the server of a slot, or to one that will say where it is.
-    pub(super) fn link_of(&self, slot: u16) -> Arc<Link> {
+    pub(super) fn link_of(self: &Arc<Self>, slot: u16) -> Arc<Link> {
         if let Some(link) = self.known_link_of(slot) {
             return link;
         }
@@ -79,12 +89,15 @@ impl Inner {
         })
     }
 
-    pub(super) fn link_to(&self, address: Address) -> Arc<Link> {
-        let mut servers = self.servers.lock();
-        let link = servers
-            .links
-            .entry(address)
-            .or_insert_with_key(|address| Arc::new(Link::start(address.clone(), Arc::clone(&self.settings))));
+    pub(super) fn link_to(self: &Arc<Self>, address: Address) -> Arc<Link> {
+        self.link_at(&mut self.servers.lock(), &address)
+    }
+
+    pub(super) fn link_at(self: &Arc<Self>, servers: &mut Servers, address: &Address) -> Arc<Link> {
+        let link = servers.links.entry(address.clone()).or_insert_with(|| {
+            let settings = Arc::clone(&self.settings);
+            Arc::new(Link::start(address.clone(), settings, self.link_changed()))
+        });
         Arc::clone(link)
     }
 
@@ -111,10 +124,7 @@ impl Inner {
     pub(super) fn use_slots(self: &Arc<Self>, slots: Slots) {
         let mut servers = self.servers.lock();
         for address in slots.servers() {
-            servers
-                .links
-                .entry(address.clone())
-                .or_insert_with(|| Arc::new(Link::start(address.clone(), Arc::clone(&self.settings))));
+            self.link_at(&mut servers, address);
         }
         servers.slots = slots;
         // Channels follow their slots.
@@ -140,42 +150,21 @@ impl Inner {
         servers
             .links
             .retain(|address, _| used.contains(address) || seeds.contains(address));
+        self.note_contact(&servers);
     }
 }
 
-/// Finds out whether it is a cluster, and then where its slots are.
-pub(super) async fn watch(inner: Weak<Inner>) {
-    let mut contacts: Vec<_> = match inner.upgrade() {
-        Some(inner) => inner.servers.lock().links.values().map(|link| link.contact()).collect(),
-        None => return,
-    };
-    let firsts = contacts.iter_mut().map(|contact| {
-        Box::pin(async move {
-            let contact = contact.wait_for(|contact| contact.info.is_some()).await;
-            let is_cluster = contact
-                .ok()
-                .map(|contact| contact.info.as_ref().is_some_and(|info| info.is_cluster));
-            match is_cluster {
-                Some(is_cluster) => is_cluster,
-                None => std::future::pending().await,
-            }
-        })
-    });
-    let (is_cluster, ..) = futures_util::future::select_all(firsts).await;
-    {
-        let Some(inner) = inner.upgrade() else { return };
-        let mut servers = inner.servers.lock();
-        servers.is_cluster |= is_cluster;
-        if !servers.is_cluster {
-            return;
-        }
-    }
+/// Reads where the slots of a cluster are, again and again. Ends if it is no cluster.
+pub(super) async fn watch_slots(inner: Weak<Inner>) {
     loop {
-        let Some(strong) = inner.upgrade() else { return };
-        let is_read = strong.read_slots().await;
-        tokio::time::sleep(REFRESH_PAUSE).await;
-        if is_read {
-            let _time_is_up = timeout(REFRESH, strong.refresh.notified()).await;
+        let Some(inner) = inner.upgrade() else { return };
+        let is_cluster = inner.servers.lock().is_cluster;
+        match is_cluster {
+            Some(false) => return,
+            Some(true) if !inner.read_slots().await => {}
+            Some(true) => drop(timeout(REFRESH, inner.refresh.notified()).await),
+            None => inner.refresh.notified().await,
         }
+        tokio::time::sleep(REFRESH_PAUSE).await;
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn fast() -> Timing {
     }
 }
 
-fn unix(server: &Server) -> Redis {
+pub(super) fn unix(server: &Server) -> Redis {
     Redis::connect(format!("unix://{}", server.socket().display())).timing(fast())
 }
 

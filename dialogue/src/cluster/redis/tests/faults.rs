@@ -8,8 +8,11 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::server::Server;
+use crate::cluster::Contact;
 use crate::cluster::redis::calls::{CallError, Calls};
 use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::script::Script;
@@ -31,6 +34,7 @@ pub(super) enum Fault {
 pub(super) struct TestCalls {
     connection: MultiplexedConnection,
     identity: Mutex<Option<Arc<str>>>,
+    contact: watch::Sender<Contact>,
     faults: Mutex<VecDeque<Fault>>,
     /// The scripts that were called.
     called: Mutex<Vec<&'static str>>,
@@ -42,6 +46,7 @@ impl TestCalls {
         Arc::new(Self {
             connection,
             identity: Mutex::new(Some("run1/0".into())),
+            contact: watch::channel(Contact::Connected).0,
             faults: Mutex::default(),
             called: Mutex::default(),
         })
@@ -49,6 +54,10 @@ impl TestCalls {
 
     pub(super) fn set_identity(&self, identity: Option<&str>) {
         *self.identity.lock() = identity.map(Arc::from);
+        self.contact.send_replace(match identity {
+            Some(_) => Contact::Connected,
+            None => Contact::Lost { since: Instant::now() },
+        });
     }
 
     /// The next calls have these faults.
@@ -115,6 +124,10 @@ impl Calls for TestCalls {
 
     fn identity(&self, _: Partition) -> Option<Arc<str>> {
         self.identity.lock().clone()
+    }
+
+    fn contact(&self) -> watch::Receiver<Contact> {
+        self.contact.subscribe()
     }
 
     fn subscribe(&self, _: Partition, _: Bytes) -> BoxFuture<'static, Result<(), CallError>> {

@@ -1,6 +1,7 @@
 //! Tests against a real `redis-server`.
 
 mod connections;
+mod contact;
 mod engine;
 mod faults;
 mod log;

@@ -20,7 +20,7 @@ use crate::cluster::redis::settings::Redis;
 
 static ADD: Script = Script::new("add", "return redis.call('SADD', KEYS[1], ARGV[4])");
 
-async fn node(cluster: &Cluster) -> (Arc<Connections>, super::connections::Events, Keys) {
+pub(super) async fn node(cluster: &Cluster) -> (Arc<Connections>, super::connections::Events, Keys) {
     let (connections, events) =
         start(Redis::connect(format!("redis://127.0.0.1:{}", cluster.servers[1].0)).timing(fast()));
     connected(&connections).await;

@@ -54,10 +54,15 @@ impl Server {
         panic!("redis-server does not start");
     }
 
+    /// Ends the process.
+    pub(super) fn stop(&mut self) {
+        let _ended_already = self.process.kill();
+        self.process.wait().unwrap();
+    }
+
     /// Ends the process, and starts another one in the same folder.
     pub(super) fn restart(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.stop();
         self.process = launch(&self.folder, &self.settings);
         self.until_ready();
     }
