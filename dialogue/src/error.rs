@@ -40,6 +40,10 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// The cluster cannot be used until somebody repairs it. The source says what is wrong, and what to do.
+    #[cfg(feature = "server")]
+    #[error("the server cannot use its cluster")]
+    Cluster(#[source] std::sync::Arc<dyn std::error::Error + Send + Sync>),
     /// The server is stopping or has stopped. It cannot start again.
     #[cfg(feature = "server")]
     #[error("the server has stopped")]

@@ -78,6 +78,9 @@ pub(crate) trait Cluster: DurableLog {
 
 /// What the feed tells the runtime. Called by the task that reads the feed: it must not wait, takes no room's lock, and only
 /// pushes into the room's queue. Unknown rooms are ignored: they are not followed any more.
+///
+/// It may call before the runtime has taken what [`Cluster::begin`] has answered. Entries and checks are of unknown rooms
+/// then. What it tells of created and deleted rooms must take effect after the index of the [`Beginning`].
 pub(crate) trait Feed: Send + Sync {
     /// Events were appended, or published. Those of this node that have history are not among them, since `done` tells
     /// them, unless their outcome was told as unknown before.

@@ -13,6 +13,7 @@ use super::continuity::idempotency::IdempotencyKeys;
 use super::continuity::lineage::Lineage;
 use super::continuity::resume::ResumeSecrets;
 use super::continuity::unnoted::UnnotedRevocations;
+use super::first_contact::FirstContact;
 use super::handlers::listeners::Listeners;
 use super::history::keep::History;
 use super::hooks::definition::Hooks;
@@ -106,6 +107,8 @@ pub(crate) struct Core {
     pub(crate) history: History,
     /// The log that several nodes share. It is the same object as the store then.
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
+    /// Whether that log was reached. Before, the server admits no client.
+    pub(crate) first_contact: FirstContact,
     /// The application's handlers and streams.
     pub(crate) listeners: Listeners,
     /// The secrets and keys that outlive a connection.
@@ -148,13 +151,18 @@ pub(crate) struct Continuity {
 }
 
 impl Continuity {
-    /// `run` is what the store knows of the runs of this server, if there is one.
-    pub(in crate::runtime) fn new(limits: &Limits, run: Option<StoreRun>) -> Self {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
-            keys: IdempotencyKeys::new(limits, run.as_ref().map(|run| run.run)),
-            resumes: ResumeSecrets::new(limits, run),
+            keys: IdempotencyKeys::new(limits),
+            resumes: ResumeSecrets::default(),
             revocations: UnnotedRevocations::default(),
         }
+    }
+
+    /// Notes what a store knows of the runs of this server. Call it once, before a client signs in.
+    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun) {
+        self.keys.begin(run.run);
+        self.resumes.begin(limits, run);
     }
 
     /// Notes that a client continues these connections. Returns those whose triggers it can repeat.

@@ -17,7 +17,12 @@ pub(in crate::runtime) async fn within_deadline<T, E: From<StoreFailure>>(
     within(core.limits.append_deadline, answer).await
 }
 
-/// The same for a read. Logs a failure.
+/// Waits until the server has begun, as long as for a read. Every call waits here that needs the rooms.
+pub(in crate::runtime) async fn first_contact(core: &Core) -> Result<(), StoreFailure> {
+    within_deadline(core, core.first_contact.made()).await
+}
+
+/// Waits for the answer to a read, as [`within_deadline`] does. Logs a failure.
 pub(in crate::runtime) async fn read_within_deadline<T>(
     core: &Core,
     answer: impl Future<Output = Result<T, StoreFailure>>,

@@ -19,7 +19,7 @@ use crate::log::{ErasedHistory, StoredEvent};
 use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::{within, within_deadline};
+use crate::runtime::deadline::{first_contact, within, within_deadline};
 use crate::runtime::history::archive;
 use crate::runtime::history::error::EraseError;
 use crate::runtime::publish::apply_queue::apply_in_order;
@@ -44,6 +44,7 @@ pub(in crate::runtime) async fn erase(core: &Arc<Core>, room: &Arc<RoomCell>, se
 pub(in crate::runtime) async fn erase_user(core: &Arc<Core>, user: &UserId) -> Result<u64, EraseError> {
     let mut count = 0;
     if let Some(store) = core.store_to_change() {
+        first_contact(core).await?;
         count += erase_user_in_store(core, store, user).await?;
     }
     Ok(count + erase_user_in_memory(core, user).await)

@@ -6,6 +6,7 @@
 
 mod api;
 mod application;
+mod begin;
 mod build;
 mod clients;
 mod clock;
@@ -13,6 +14,7 @@ mod continuity;
 mod core;
 mod deadline;
 mod erase;
+mod first_contact;
 mod handlers;
 mod history;
 mod hooks;

@@ -1,5 +1,7 @@
 //! A cluster in one process: nodes that share one fake store, with a feed that loses, delays, repeats and reorders messages.
 
+mod contact;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::contact::{WhileConnected, is_connected};
 use super::{
     Beginning, Cluster, Contact, Erased, Erasures, Feed, FeedBatch, FeedEvent, Position, Published, Unfit,
     UnusedDeletion, Volatile,
@@ -91,12 +94,21 @@ impl Hub {
         })
     }
 
-    /// One more node, before its server is built.
+    /// One more node, before its server is built. It reaches the store at once.
     pub(crate) fn node(self: &Arc<Self>) -> Arc<FakeNode> {
+        let node = self.node_without_contact();
+        node.reach();
+        node
+    }
+
+    /// One more node, which reaches the store when the test calls [`FakeNode::reach`].
+    pub(crate) fn node_without_contact(self: &Arc<Self>) -> Arc<FakeNode> {
         let hub = Arc::clone(self);
         Arc::new(FakeNode {
             hub,
             number: Mutex::new(0),
+            contact: Arc::new(watch::Sender::new(Contact::NotYet)),
+            unfit: Arc::default(),
         })
     }
 
@@ -176,6 +188,9 @@ impl Hub {
 pub(crate) struct FakeNode {
     hub: Arc<Hub>,
     number: Mutex<usize>,
+    contact: Arc<watch::Sender<Contact>>,
+    /// Why the node never begins.
+    unfit: Arc<Mutex<Option<Unfit>>>,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -186,17 +201,29 @@ impl std::fmt::Debug for FakeNode {
 
 impl Cluster for FakeNode {
     fn begin(&self) -> BoxFuture<'static, Result<Beginning, Unfit>> {
-        let beginning = Beginning {
-            run: self.hub.store.run(),
-            index: self.hub.store.index().unwrap_or_default(),
-        };
-        async move { Ok(beginning) }.boxed()
+        let (mut contact, unfit) = (self.contact.subscribe(), Arc::clone(&self.unfit));
+        let hub = Arc::clone(&self.hub);
+        async move {
+            let _ = contact.wait_for(is_connected).await.is_ok();
+            let unfit = unfit.lock().clone();
+            unfit.map_or_else(
+                || {
+                    Ok(Beginning {
+                        run: hub.store.run(),
+                        index: hub.store.index().unwrap_or_default(),
+                    })
+                },
+                Err,
+            )
+        }
+        .boxed()
     }
 
     fn listen(&self, feed: Arc<dyn Feed>) {
         let mut feeds = self.hub.feeds.lock();
         *self.number.lock() = feeds.len();
-        feeds.push(feed);
+        let contact = Arc::clone(&self.contact);
+        feeds.push(Arc::new(WhileConnected { contact, feed }));
     }
 
     fn follow(&self, room: RoomId) -> Answer<Position> {
@@ -228,6 +255,9 @@ impl Cluster for FakeNode {
     }
 
     fn position(&self, room: RoomId) -> Answer<Position> {
+        if let Some(failure) = self.failure() {
+            return async { Err(failure) }.boxed();
+        }
         let hub = Arc::clone(&self.hub);
         async move {
             let key = hub.store.room(&room).await?.key;
@@ -246,6 +276,9 @@ impl Cluster for FakeNode {
     }
 
     fn publish(&self, event: Volatile) {
+        if let Some(failure) = self.failure() {
+            return (event.done)(Published::NotSent(failure));
+        }
         let epoch = Arc::clone(&event.room.epoch);
         let stored = StoredEvent {
             event: event.event,
@@ -262,12 +295,15 @@ impl Cluster for FakeNode {
     }
 
     fn contact(&self) -> watch::Receiver<Contact> {
-        watch::channel(Contact::Connected).1
+        self.contact.subscribe()
     }
 }
 
 impl DurableLog for FakeNode {
     fn append(&self, append: Append) {
+        if let Some(failure) = self.failure() {
+            return (append.done)(Appended::Refused(failure));
+        }
         let (hub, number, done) = (Arc::clone(&self.hub), *self.number.lock(), append.done);
         let (room, event) = (append.room.clone(), append.event.clone());
         let tell = move |outcome| match outcome {
@@ -296,7 +332,7 @@ impl DurableLog for FakeNode {
 
     fn create_room(&self, room: NewRoom) -> Answer<Result<Arc<str>, RoomExists>> {
         let (hub, id) = (Arc::clone(&self.hub), room.id.clone());
-        let created = hub.store.create_room(room);
+        let created = self.ask(|store| store.create_room(room));
         async move {
             let outcome = created.await?;
             if let Ok(incarnation) = &outcome {
@@ -308,6 +344,9 @@ impl DurableLog for FakeNode {
     }
 
     fn delete_room(&self, room: RoomKey, stays_deleted: bool, done: Done<Result<bool, StoreFailure>>) {
+        if let Some(failure) = self.failure() {
+            return done(Err(failure));
+        }
         let (hub, deleted) = (Arc::clone(&self.hub), room.clone());
         let done = Box::new(move |outcome: Result<bool, StoreFailure>| {
             if outcome == Ok(true) {
@@ -323,11 +362,11 @@ impl DurableLog for FakeNode {
     }
 
     fn room(&self, id: &RoomId) -> Answer<StoredRoom> {
-        self.hub.store.room(id)
+        self.ask(|store| store.room(id))
     }
 
     fn rooms(&self, ids: Vec<RoomId>) -> Answer<Vec<StoredRoom>> {
-        self.hub.store.rooms(ids)
+        self.ask(|store| store.rooms(ids))
     }
 
     fn first_epoch(&self, id: &str) -> Arc<str> {
@@ -335,31 +374,31 @@ impl DurableLog for FakeNode {
     }
 
     fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow> {
-        self.hub.store.window(room, per_type, bounds)
+        self.ask(|store| store.window(room, per_type, bounds))
     }
 
     fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay> {
-        self.hub.store.since(room, after, through, wanted, bounds)
+        self.ask(|store| store.since(room, after, through, wanted, bounds))
     }
 
     fn newest(&self, room: RoomKey, through: u64, per_type: PerType, bounds: LogBounds) -> Answer<Vec<StoredEvent>> {
-        self.hub.store.newest(room, through, per_type, bounds)
+        self.ask(|store| store.newest(room, through, per_type, bounds))
     }
 
     fn page(&self, room: RoomKey, event: EventName, before: u64, limit: usize, bounds: LogBounds) -> Answer<LogPage> {
-        self.hub.store.page(room, event, before, limit, bounds)
+        self.ask(|store| store.page(room, event, before, limit, bounds))
     }
 
     fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome> {
-        self.hub.store.outcome_of(room, key)
+        self.ask(|store| store.outcome_of(room, key))
     }
 
     fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
-        self.hub.store.expired(bounds)
+        self.ask(|store| store.expired(bounds))
     }
 
     fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()> {
-        self.hub.store.remove(expired)
+        self.ask(|store| store.remove(expired))
     }
 
     fn run(&self) -> StoreRun {
@@ -367,14 +406,17 @@ impl DurableLog for FakeNode {
     }
 
     fn revoke(&self, user: UserId, at: u64) -> Answer<()> {
-        self.hub.store.revoke(user, at)
+        self.ask(|store| store.revoke(user, at))
     }
 
     fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
-        self.hub.store.events_of(user, after, limit)
+        self.ask(|store| store.events_of(user, after, limit))
     }
 
     fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {
+        if let Some(failure) = self.failure() {
+            return done(Err(failure));
+        }
         let hub = Arc::clone(&self.hub);
         let done = Box::new(move |outcome: Result<Vec<ErasedPlace>, StoreFailure>| {
             if let Ok(places) = &outcome {

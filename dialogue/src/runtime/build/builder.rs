@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tracing::Dispatch;
 
-use super::check::{BuildError, StoredRooms, blueprints, check_guards, check_hooks, is_base_path, known_events, rooms};
+use super::check::{BuildError, blueprints, check_guards, check_hooks, check_room_count, is_base_path, known_events};
 use super::ids::check_ids;
 use super::limits::check_limits;
 use crate::cluster::Cluster;
@@ -16,10 +17,12 @@ use crate::log::durable::DurableLog;
 use crate::origin::AllowedOrigin;
 use crate::room::RoomDeclaration;
 use crate::runtime::application::ApplicationState;
+use crate::runtime::begin;
 use crate::runtime::clients::Clients;
 use crate::runtime::core::{
     Client, Continuity, Core, Dialogue, HttpPolicy, PublishedContract, RoomHandle, ServerLogger,
 };
+use crate::runtime::first_contact::FirstContact;
 use crate::runtime::handlers::listeners::Listeners;
 use crate::runtime::history::keep::History;
 use crate::runtime::history::{alarm, retention};
@@ -28,7 +31,9 @@ use crate::runtime::lifecycle::Lifecycle;
 use crate::runtime::observe::emit::Observe;
 use crate::runtime::observe::log_limit::LogLimiter;
 use crate::runtime::publish::fed::NodeFeed;
+use crate::runtime::rooms::fixed::{StoredRooms, add_fixed};
 use crate::runtime::rooms::load::note_index;
+use crate::runtime::rooms::registry::Rooms;
 
 /// Describes a server: its rooms, hooks and limits. [`Dialogue::builder`] returns it, and [`build`](Self::build) makes
 /// the server. Everything has a default except the rooms.
@@ -284,15 +289,21 @@ impl Builder {
         if let Some(store) = self.store {
             durable = Some(Arc::new(store.start(limits.store_queue_bytes)?));
         }
-        let index = match &durable {
-            Some(durable) => durable.index().map_err(BuildError::StoreIndex)?,
-            None => Vec::new(),
-        };
-        let stored = durable.as_deref().map(|durable| StoredRooms {
-            durable,
-            indexed: index.iter().map(|room| room.id.clone()).collect(),
-        });
-        let rooms = rooms(blueprints, known_events, &limits, stored.as_ref())?;
+        let rooms = Rooms::new(blueprints, known_events, &limits);
+        let max_rooms = limits.max_rooms;
+        let mut index = Vec::new();
+        match (&self.cluster, &durable) {
+            (None, durable) => {
+                if let Some(durable) = durable {
+                    index = durable.index().map_err(BuildError::StoreIndex)?;
+                }
+                let stored = durable.as_deref().map(|durable| StoredRooms::new(durable, &index));
+                add_fixed(&rooms, stored.as_ref()).map_err(|_| BuildError::TooManyRooms { max_rooms })?;
+            }
+            // The rest follows at the first contact.
+            (Some(_), _) if Handle::try_current().is_err() => return Err(BuildError::NoRuntime),
+            (Some(_), _) => check_room_count(&rooms, max_rooms)?,
+        }
         let history = History::new(
             self.history.unwrap_or_default(),
             durable,
@@ -300,8 +311,8 @@ impl Builder {
             !self.hooks.on_history_evicted.is_empty(),
             !self.hooks.load_history.is_empty(),
         );
-        let continuity = Continuity::new(&limits, history.durable.as_ref().map(|store| store.run()));
-        let durable = history.durable.clone();
+        let continuity = Continuity::new(&limits);
+        let (first_contact, progress) = FirstContact::of(self.cluster.is_some());
         let dialogue = Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
@@ -310,6 +321,7 @@ impl Builder {
                 limits,
                 history,
                 cluster: self.cluster,
+                first_contact,
                 listeners: Listeners::default(),
                 continuity,
                 http: HttpPolicy {
@@ -330,15 +342,23 @@ impl Builder {
                 log_limiter: LogLimiter::default(),
             }),
         };
-        if let Some(store) = durable {
-            dialogue.core.lifecycle.tasks.note_runtime();
-            alarm::watch(&dialogue.core, &*store);
-            retention::start(&dialogue.core);
+        let core = &dialogue.core;
+        if let Some(store) = &core.history.durable {
+            core.lifecycle.tasks.note_runtime();
+            alarm::watch(core, &**store);
         }
-        if let Some(cluster) = &dialogue.core.cluster {
-            cluster.listen(Arc::new(NodeFeed::new(&dialogue.core)));
+        match (&core.cluster, &core.history.durable) {
+            (Some(cluster), _) => {
+                cluster.listen(Arc::new(NodeFeed::new(core)));
+                begin::start(core, &**cluster, progress);
+            }
+            (None, Some(store)) => {
+                core.continuity.begin(&core.limits, store.run());
+                retention::start(core);
+                note_index(core, index);
+            }
+            (None, None) => {}
         }
-        note_index(&dialogue.core, index);
         Ok(dialogue)
     }
 }

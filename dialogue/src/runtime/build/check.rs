@@ -1,22 +1,18 @@
 //! The checks that `build` runs on declarations and settings, and the errors that it returns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::limits::InvalidLimits;
 use crate::contract::ContractError;
 use crate::event::{DefinitionError, DefinitionResult, EventDefinition};
-use crate::id::{EventName, RoomId};
-use crate::limits::Limits;
+use crate::id::EventName;
 use crate::log::StoreFailure;
-use crate::log::durable::DurableLog;
-use crate::random::random_epoch;
 use crate::room::{
-    DeclaredEvents, DefaultSubscriptions, EventPolicy, KnownEvents, Origin, RoomCell, RoomDeclaration, RoomTemplate,
-    Subscriptions,
+    DeclaredEvents, DefaultSubscriptions, EventPolicy, KnownEvents, RoomDeclaration, RoomTemplate, Subscriptions,
 };
 use crate::runtime::hooks::definition::Hooks;
-use crate::runtime::rooms::registry::{Blueprint, NotAdded, Rooms};
+use crate::runtime::rooms::registry::{Blueprint, Rooms};
 
 /// Why [`Builder::build`](crate::Builder::build) failed. Each text says how to fix it.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +134,11 @@ pub enum BuildError {
     /// The builder has both `authenticate` and `trust_client_identity`.
     #[error("`authenticate` and `trust_client_identity` cannot be combined: remove one of them")]
     TwoIdentities,
+    /// The server has a cluster, and `build` was called outside of a tokio runtime.
+    #[error(
+        "a server with a cluster belongs in a tokio runtime: call `build` in an `async` function, such as `main` under `#[tokio::main]`"
+    )]
+    NoRuntime,
     /// The file of the [store](crate::Builder::store) does not open.
     #[cfg(feature = "sqlite")]
     #[error(transparent)]
@@ -254,13 +255,6 @@ pub(in crate::runtime) fn known_events(
     Ok(known)
 }
 
-/// What a store says about rooms when the server is built.
-pub(in crate::runtime) struct StoredRooms<'a> {
-    pub(in crate::runtime) durable: &'a dyn DurableLog,
-    /// The ids in its index.
-    pub(in crate::runtime) indexed: HashSet<RoomId>,
-}
-
 /// The declared rooms and families, as the server uses them.
 pub(in crate::runtime) fn blueprints(
     declarations: &[&'static RoomDeclaration],
@@ -275,32 +269,12 @@ pub(in crate::runtime) fn blueprints(
     declarations.iter().map(blueprint).collect()
 }
 
-/// Registers the declared rooms and families, and creates the rooms that exist from the start.
-pub(in crate::runtime) fn rooms(
-    blueprints: Vec<Blueprint>,
-    known: Arc<KnownEvents>,
-    limits: &Limits,
-    stored: Option<&StoredRooms>,
-) -> Result<Rooms, BuildError> {
-    let rooms = Rooms::new(blueprints, known, limits);
-    for (id, blueprint) in rooms.fixed() {
-        // A room that was deleted stays so, and one that was created again is made on its first use.
-        if stored.is_some_and(|stored| stored.indexed.contains(id)) {
-            continue;
-        }
-        let epoch = stored.map_or_else(random_epoch, |stored| stored.durable.first_epoch(id));
-        let template = Arc::clone(&blueprint.template);
-        let room = RoomCell::new(RoomId::from(id), template, None, Origin::Server, epoch);
-        match rooms.add(Arc::new(room)) {
-            // Two rooms with one id are refused above.
-            Ok(()) | Err(NotAdded::Exists) => {}
-            Err(NotAdded::LimitExceeded(_)) => {
-                let max_rooms = limits.max_rooms;
-                return Err(BuildError::TooManyRooms { max_rooms });
-            }
-        }
+/// Checks that the declared rooms that exist from the start fit into the server.
+pub(in crate::runtime) fn check_room_count(rooms: &Rooms, max_rooms: usize) -> Result<(), BuildError> {
+    match rooms.fixed().count() > max_rooms {
+        true => Err(BuildError::TooManyRooms { max_rooms }),
+        false => Ok(()),
     }
-    Ok(rooms)
 }
 
 fn template(declaration: &'static RoomDeclaration, known: &Arc<KnownEvents>) -> Result<RoomTemplate, BuildError> {

@@ -139,7 +139,10 @@ struct World {
 }
 
 fn start(store: &Arc<FakeStore>) -> Continuity {
-    Continuity::new(&Limits::default(), Some(store.run()))
+    let (limits, run) = (Limits::default(), store.run());
+    let continuity = Continuity::new(&limits);
+    continuity.begin(&limits, run);
+    continuity
 }
 
 /// The first user is anonymous, the others have signed in.

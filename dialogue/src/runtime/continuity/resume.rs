@@ -5,7 +5,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -35,8 +35,8 @@ pub(crate) struct ResumeSecrets {
     state: Arc<Mutex<SecretTable>>,
     /// Forgets secrets that have expired.
     worker: SerialQueue,
-    /// With a store.
-    runs: Option<Runs>,
+    /// With a store, from the beginning on.
+    runs: OnceLock<Runs>,
 }
 
 #[derive(Default)]
@@ -87,17 +87,16 @@ impl ResumableConnection {
 }
 
 impl ResumeSecrets {
-    /// Without a store, `run` is `None`: no secret outlives this run.
-    pub(in crate::runtime) fn new(limits: &Limits, run: Option<StoreRun>) -> Self {
-        Self {
-            runs: run.and_then(|run| Runs::new(run, limits.message_bytes)),
-            ..Self::default()
+    /// Without this, no secret outlives this run.
+    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun) {
+        if let Some(runs) = Runs::new(run, limits.message_bytes) {
+            let _is_first = self.runs.set(runs);
         }
     }
 
     /// Gives a client its first secret. `continued` are the connections that its connection continues.
     pub(crate) fn issue(&self, client: &Arc<ClientState>, continued: Option<&Lineage>) {
-        let runs = self.runs.as_ref();
+        let runs = self.runs.get();
         let lineage = runs.map(|runs| {
             let none = Lineage::default();
             Arc::new(continued.unwrap_or(&none).after(runs.connection(client)))
@@ -120,10 +119,7 @@ impl ResumeSecrets {
         let before = client.resume.lock().clone();
         let replaced = state.remove(&before);
         let lineage = lineage.or_else(|| replaced.as_ref().and_then(ResumableConnection::lineage));
-        let sealed = self
-            .runs
-            .as_ref()
-            .and_then(|runs| runs.seal(client, lineage.as_deref()));
+        let sealed = self.runs.get().and_then(|runs| runs.seal(client, lineage.as_deref()));
         let secret = sealed.unwrap_or_else(|| random_name(16));
         client.resume.lock().clone_from(&secret);
         let previous = replaced.map(|_| before);
@@ -168,12 +164,12 @@ impl ResumeSecrets {
 
     /// Whether this run of the server is the one with this number.
     pub(crate) fn is_this_run(&self, run: u64) -> bool {
-        self.runs.as_ref().is_some_and(|runs| runs.is(run))
+        self.runs.get().is_some_and(|runs| runs.is(run))
     }
 
     /// Whether clients of earlier runs may come back now.
     pub(crate) fn expects_earlier_clients(&self) -> bool {
-        self.runs.as_ref().is_some_and(|runs| runs.expects_earlier_clients())
+        self.runs.get().is_some_and(|runs| runs.expects_earlier_clients())
     }
 
     /// Forgets the secret of a connection that was never admitted.
@@ -214,7 +210,7 @@ impl ResumeSecrets {
     pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
         let of_this_run = self.take_of_this_run(secret, user);
         of_this_run.or_else(|| {
-            let earlier = self.runs.as_ref()?.take(secret, user, Instant::now())?;
+            let earlier = self.runs.get()?.take(secret, user, Instant::now())?;
             Some(ResumableConnection {
                 user_id: earlier.user_id,
                 // In this run, the client was in no room yet.
@@ -247,7 +243,7 @@ impl ResumeSecrets {
             state.discount(resume);
         }
         // Under the lock, so that the secrets before and after it have numbers before and after its own.
-        self.runs.as_ref().map(|runs| runs.revoke(&user.into()))
+        self.runs.get().map(|runs| runs.revoke(&user.into()))
     }
 }
 

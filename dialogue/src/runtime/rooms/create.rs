@@ -16,7 +16,7 @@ use crate::log::durable::{NewRoom, RoomExists};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate, StoredRoomConfig};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::within_deadline;
+use crate::runtime::deadline::{first_contact, within_deadline};
 
 /// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +169,7 @@ async fn create_stored(
     config: Option<StoredRoomConfig>,
     creator: Option<(Arc<ClientState>, Option<i64>)>,
 ) -> Result<Arc<RoomCell>, NotCreated> {
+    first_contact(core).await?;
     core.rooms.reserve(room)?;
     let reservation = Reservation {
         core: Arc::clone(core),

@@ -18,7 +18,7 @@ use crate::log::StoreFailure;
 use crate::log::durable::{Creator, IndexedRoom, IndexedState, StoredRoom};
 use crate::room::{RoomCell, RoomRef};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::read_within_deadline;
+use crate::runtime::deadline::{first_contact, read_within_deadline};
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
@@ -100,6 +100,7 @@ pub(crate) fn parts_of(room: &impl RoomRef) -> (RoomId, Option<String>) {
 }
 
 async fn load(core: &Arc<Core>, id: &str, loaded_for: LoadedFor<'_>) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
+    first_contact(core).await?;
     loop {
         if let Some(room) = core.rooms.find(id) {
             return Ok(Some(room));

@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod announce;
 pub(super) mod create;
 pub(super) mod expiry;
+pub(super) mod fixed;
 pub(super) mod idle;
 mod index;
 pub(super) mod load;

@@ -28,7 +28,9 @@ impl Dialogue {
     ///
     /// - `GET {base}/ws`: the WebSocket, by default `/dialogue/ws`.
     /// - `GET {base}/ready`: 200 while a load balancer may send clients. 503 from SIGTERM on
-    ///   ([`Limits::ready_delay`](crate::Limits::ready_delay) before the shutdown), and once the server is stopping.
+    ///   ([`Limits::ready_delay`](crate::Limits::ready_delay) before the shutdown), and once the server is stopping. With a
+    ///   cluster, 503 until the first contact with it. In later outages it stays 200: otherwise, all nodes would leave
+    ///   the load balancer together.
     /// - `GET {base}/client.d.ts`: the rooms as [TypeScript](crate::RoomSet::typescript).
     /// - `GET {base}/asyncapi.json`: the rooms as an [AsyncAPI document](crate::RoomSet::asyncapi), from the client's side.
     ///   `GET {base}/asyncapi-server.json` is the same from the server's side.
@@ -87,7 +89,7 @@ impl Dialogue {
 }
 
 async fn ready(State(core): State<Arc<Core>>) -> StatusCode {
-    if core.lifecycle.is_ready() {
+    if core.lifecycle.is_ready() && core.first_contact.is_made() {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE

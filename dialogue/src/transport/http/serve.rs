@@ -91,7 +91,10 @@ impl Dialogue {
         self.must_be_outside()?;
         // Closed when this future is dropped.
         let (_, _listener) = self.listen(address.into(), app)?;
-        self.stop_on_signal().await
+        tokio::select! {
+            stopped = self.stop_on_signal() => stopped,
+            reason = self.core.first_contact.unfit() => Err(Error::Cluster(reason)),
+        }
     }
 
     /// Waits for SIGTERM or Ctrl-C, then shuts down gracefully as [`stop`](Self::stop) does. After SIGTERM, the server

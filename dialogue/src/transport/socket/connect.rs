@@ -34,6 +34,18 @@ where
         reject(core, reader, id, error, CloseCode::UnsupportedProtocol, involved);
         return None;
     }
+    // Before, the server does not know the secret of the client's token.
+    if !core.first_contact.is_made() {
+        reject(
+            core,
+            reader,
+            id,
+            CommandError::store_failed(),
+            CloseCode::Unavailable,
+            involved,
+        );
+        return None;
+    }
     let left = opening.connect_by.saturating_duration_since(Instant::now());
     let who = match authenticate(core, opening.presented.as_deref(), connect.auth, left, involved).await {
         Ok(who) => who,

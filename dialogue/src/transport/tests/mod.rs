@@ -4,6 +4,7 @@
 //! [`peer`] is the client. [`model`] specifies what a client must receive. Its rules are simple enough to be obviously
 //! right.
 
+mod begin;
 mod cluster;
 mod contention;
 mod cuts;

@@ -39,7 +39,7 @@ rooms! {
     }
 
     /// Created by clients, each up to two.
-    Table { number: u64 } = "table-{number}" {
+    pub(super) Table { number: u64 } = "table-{number}" {
         events: [Plenty],
         default_subscriptions: [Plenty],
         client_created: 2,

@@ -88,7 +88,7 @@ impl World {
     fn new(keys: usize, keys_per_user: usize) -> Self {
         let limits = Limits::default().with_keys(keys).with_keys_per_user(keys_per_user);
         Self {
-            keys: IdempotencyKeys::new(&limits, None),
+            keys: IdempotencyKeys::new(&limits),
             connections: Vec::new(),
             sent: Vec::new(),
             seen: HashMap::new(),

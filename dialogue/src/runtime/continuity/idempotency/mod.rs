@@ -11,7 +11,7 @@ mod outcome;
 mod table;
 
 use std::future::Future;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -42,8 +42,8 @@ pub(crate) struct IdempotencyKeys {
     /// Forgets what has expired.
     worker: SerialQueue,
     append_deadline: Duration,
-    /// With a store: the number of this run.
-    run: Option<u64>,
+    /// With a store: the number of this run, from the beginning on.
+    run: OnceLock<u64>,
 }
 
 /// A trigger with a key. The key belongs to one user and to one incarnation of a room.
@@ -77,14 +77,18 @@ pub(crate) enum NotRun<E> {
 }
 
 impl IdempotencyKeys {
-    /// With a store, `run` is the number of this run.
-    pub(in crate::runtime) fn new(limits: &Limits, run: Option<u64>) -> Self {
+    pub(in crate::runtime) fn new(limits: &Limits) -> Self {
         Self {
             state: Arc::new(Mutex::new(KeyTable::new(limits.keys, limits.keys_per_user))),
             worker: SerialQueue::default(),
             append_deadline: limits.append_deadline,
-            run,
+            run: OnceLock::new(),
         }
+    }
+
+    /// With a store: notes the number of this run.
+    pub(in crate::runtime) fn begin(&self, run: u64) {
+        let _is_first = self.run.set(run);
     }
 
     /// Runs a trigger, unless a trigger with the same key has been delivered. In that case, returns the earlier
@@ -145,7 +149,7 @@ impl IdempotencyKeys {
             repeats: match permission {
                 Permission::UnlessStored { run } => Some(run),
                 // The store may know its outcome for longer than memory, if that was unknown.
-                Permission::Yes if is_repetition => self.run,
+                Permission::Yes if is_repetition => self.run.get().copied(),
                 Permission::Yes | Permission::No => None,
             },
         };

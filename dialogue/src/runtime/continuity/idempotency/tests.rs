@@ -7,14 +7,11 @@ use super::*;
 use crate::room::{EventPolicy, Origin, RoomCell, RoomTemplate, Subscriptions, SyncHistory};
 
 fn keys() -> IdempotencyKeys {
-    IdempotencyKeys::new(&Limits::default(), None)
+    IdempotencyKeys::new(&Limits::default())
 }
 
 fn limited(keys: usize, keys_per_user: usize) -> IdempotencyKeys {
-    IdempotencyKeys::new(
-        &Limits::default().with_keys(keys).with_keys_per_user(keys_per_user),
-        None,
-    )
+    IdempotencyKeys::new(&Limits::default().with_keys(keys).with_keys_per_user(keys_per_user))
 }
 
 fn room(epoch: &str) -> RoomCell {
