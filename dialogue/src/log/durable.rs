@@ -137,6 +137,8 @@ pub(crate) struct Append {
     /// The event's text, which gets its number in the store.
     pub(crate) prepared: PreparedEvent,
     pub(crate) key: Option<AppendKey>,
+    /// How many events of its type the log keeps, if it keeps a number of them.
+    pub(crate) keep: usize,
     pub(crate) ticket: Arc<Ticket>,
     pub(crate) done: Done<Appended>,
 }

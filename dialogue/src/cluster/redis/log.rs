@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::appender::{Appender, Volatile};
+use super::appender::Appender;
 use super::calls::Calls;
 use super::message::Batch;
 use super::shared::{LogSettings, Shared, failed};
+use crate::cluster::Volatile;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
     Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,

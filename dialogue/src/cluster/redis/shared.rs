@@ -26,16 +26,12 @@ const FORMAT: &str = "1";
 /// How often a room's keys get their lifetime again. Redis forgets a node's answers two hours after it last did that.
 const RENEW_EVERY: Duration = Duration::from_secs(55 * 60);
 
-/// How many events of a type a room keeps.
-pub(super) type Keep = Arc<dyn Fn(&RoomId, &EventName) -> usize + Send + Sync>;
-
 /// What the application decides.
 pub(super) struct LogSettings {
     pub(super) prefix: String,
     pub(super) database: i64,
     /// How many partitions there are if this node is the first one.
     pub(super) partitions: u16,
-    pub(super) keep: Keep,
     /// Whether trimmed events go to the application first.
     pub(super) archives: bool,
     /// The most bytes of events that wait.

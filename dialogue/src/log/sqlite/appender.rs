@@ -85,6 +85,7 @@ impl StoreAppender {
             from,
             prepared,
             key: Some(key),
+            keep: usize::MAX,
             ticket: Arc::default(),
             done: Box::new(move |outcome| done(matches!(outcome, Appended::Stored { .. }))),
         });

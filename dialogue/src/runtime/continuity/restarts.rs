@@ -285,6 +285,7 @@ impl World {
                 event: "note".into(),
                 from: key.user.clone(),
                 key: Some(key.clone()),
+                keep: usize::MAX,
                 ticket: Arc::<Ticket>::default(),
                 done: Box::new(move |outcome| *note.lock() = Some(outcome)),
             });

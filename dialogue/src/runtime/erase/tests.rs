@@ -59,6 +59,7 @@ impl Server {
             from: from.into(),
             prepared: EventHead::of(&message).prepare(),
             key: None,
+            keep: usize::MAX,
             ticket: Arc::new(Ticket::default()),
             done: Box::new(move |outcome| {
                 let Appended::Stored { seq, frame, .. } = outcome else {

@@ -133,6 +133,7 @@ fn hand_over(
         from,
         prepared,
         key: append_key,
+        keep: core.history.window(limit),
         ticket,
         done: Box::new(move |outcome| of_store.settle(outcome)),
     });

@@ -90,6 +90,7 @@ pub(super) fn put(store: &FakeStore, room: &RoomKey, count: u64) {
             from: "ada".into(),
             prepared: EventHead::of(&message).prepare(),
             key: None,
+            keep: usize::MAX,
             ticket: Arc::new(Ticket::default()),
             done: Box::new(drop),
         });

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::queue::{Job, Published};
+use super::queue::Job;
 use super::queues::Queues;
+use crate::cluster::Published;
 use crate::cluster::redis::answers::EventAnswer;
 use crate::cluster::redis::keys::{Partition, key_field};
 use crate::cluster::redis::shared::{Agreed, failed, text};
 use crate::id::{EventName, RoomId};
-use crate::log::durable::{AppendKey, Appended, StoreFailure};
+use crate::log::durable::{AppendKey, Appended, StoreFailure, Ticket};
 use crate::random::random_name;
 
 /// Where the words are among the arguments, and the server's identity.
@@ -35,9 +36,9 @@ impl Sending {
     pub(super) fn begin(queues: &Queues, agreed: &Agreed, room: &RoomId, server: &str, jobs: Vec<Job>) -> Option<Self> {
         let mut begun = Vec::with_capacity(jobs.len());
         for job in jobs {
-            match &job {
-                Job::Append(append) if !append.ticket.begin() => queues.refuse(job, &withdrawn()),
-                _ => begun.push(job),
+            match job.ticket().is_none_or(Ticket::begin) {
+                true => begun.push(job),
+                false => queues.refuse(job, &withdrawn()),
             }
         }
         let epoch = match begun.first()? {
@@ -57,7 +58,7 @@ impl Sending {
 
         let partition = keys.partition(room);
         let mut names = vec![keys.meta(room), keys.log(partition)];
-        names.extend(types.histories.iter().map(|event| keys.events(room, event)));
+        names.extend(types.histories.iter().map(|(event, _)| keys.events(room, event)));
         if begun
             .iter()
             .any(|job| matches!(job, Job::Append(append) if append.key.is_some()))
@@ -81,8 +82,8 @@ impl Sending {
             text(words.join(" ")),
             text(types.len().to_string()),
         ];
-        for event in &types.histories {
-            args.extend([text(event), text((shared.settings.keep)(room, event).to_string())]);
+        for (event, keep) in &types.histories {
+            args.extend([text(event), text(keep.to_string())]);
         }
         for event in &types.volatile {
             args.extend([text(event), Bytes::new()]);
@@ -100,12 +101,12 @@ impl Sending {
                 }
                 Job::Volatile(volatile) => {
                     let index = types.volatile(&volatile.event);
-                    args.extend([text(index.to_string()), volatile.text.clone(), Bytes::new()]);
+                    args.extend([text(index.to_string()), volatile.frame.text.clone(), Bytes::new()]);
                 }
                 Job::Barrier(_) => {}
             }
         }
-        shared.note_types(room, types.histories);
+        shared.note_types(room, types.histories.into_iter().map(|(event, _)| event));
         let keys = names;
         Some(Self {
             partition,
@@ -174,24 +175,28 @@ impl Sending {
 
 /// The types of a batch, those with history first.
 struct Types {
-    histories: Vec<EventName>,
+    /// With how many of them are kept.
+    histories: Vec<(EventName, usize)>,
     volatile: Vec<EventName>,
 }
 
 impl Types {
     fn of(jobs: &[Job], renewed: impl Iterator<Item = EventName>) -> Self {
         let mut types = Self {
-            histories: renewed.collect(),
+            // Only the types of the batch are trimmed.
+            histories: renewed.map(|event| (event, 1)).collect(),
             volatile: Vec::new(),
         };
         for job in jobs {
-            let (known, event) = match job {
-                Job::Append(append) => (&mut types.histories, &append.event),
-                Job::Volatile(volatile) => (&mut types.volatile, &volatile.event),
-                Job::Barrier(_) => continue,
-            };
-            if !known.contains(event) {
-                known.push(event.clone());
+            match job {
+                Job::Append(append) => match types.histories.iter_mut().find(|(event, _)| *event == append.event) {
+                    Some((_, keep)) => *keep = append.keep.max(*keep),
+                    None => types.histories.push((append.event.clone(), append.keep)),
+                },
+                Job::Volatile(volatile) if !types.volatile.contains(&volatile.event) => {
+                    types.volatile.push(volatile.event.clone());
+                }
+                Job::Volatile(_) | Job::Barrier(_) => {}
             }
         }
         types
@@ -206,7 +211,7 @@ impl Types {
         1 + self
             .histories
             .iter()
-            .position(|known| known == event)
+            .position(|(known, _)| known == event)
             .unwrap_or_default()
     }
 

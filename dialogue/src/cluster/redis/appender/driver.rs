@@ -8,14 +8,15 @@ use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
 
 use super::batch::Sending;
-use super::queue::{Job, Next, Published};
+use super::queue::{Job, Next};
 use super::queues::Queues;
+use crate::cluster::Published;
 use crate::cluster::redis::calls::CallError;
 use crate::cluster::redis::reply::{self, AppendReply};
 use crate::cluster::redis::script;
 use crate::cluster::redis::shared::{bad_reply, call_failure, failed};
 use crate::id::RoomId;
-use crate::log::durable::{Appended, StoreFailure};
+use crate::log::durable::{Appended, StoreFailure, Ticket};
 
 /// The pauses while Redis cannot be reached.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -167,10 +168,10 @@ impl Queues {
     fn not_sent(&self, sending: Sending, failure: StoreFailure) -> Option<NotSent> {
         let mut jobs = Vec::with_capacity(sending.jobs.len());
         for job in sending.jobs {
-            match &job {
-                // Its deadline has passed meanwhile.
-                Job::Append(append) if !append.ticket.wait_again() => self.refuse(job, &failure),
-                _ => jobs.push(job),
+            // Its deadline has passed meanwhile.
+            match job.ticket().is_none_or(Ticket::wait_again) {
+                true => jobs.push(job),
+                false => self.refuse(job, &failure),
             }
         }
         (!jobs.is_empty()).then_some(NotSent { jobs, failure })

@@ -14,14 +14,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub(super) use self::batch::key_argument;
+pub(super) use self::queue::Barrier;
 use self::queue::Job;
-#[cfg(test)]
-pub(super) use self::queue::Published;
-pub(super) use self::queue::{Barrier, Volatile};
 use self::queues::{Queues, Room};
 use super::message::Batch;
 use super::reply::AppendReply;
 use super::shared::Shared;
+use crate::cluster::Volatile;
 use crate::id::RoomId;
 use crate::log::durable::{Append, StoreFailure, StoreHealth, Watch};
 
@@ -40,7 +39,7 @@ impl Appender {
     }
 
     pub(super) fn publish(&self, volatile: Volatile) {
-        self.push(volatile.room.id.clone(), Job::Volatile(volatile));
+        self.push(volatile.room.id.clone(), Job::Volatile(Box::new(volatile)));
     }
 
     /// Runs another change of the room in the order of its events: after all that came before.

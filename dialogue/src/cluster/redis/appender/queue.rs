@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::cluster::Volatile;
 use crate::cluster::redis::shared::own_part;
-use crate::id::EventName;
-use crate::log::durable::{Append, Done, RoomKey, StoreFailure};
+use crate::log::durable::{Append, RoomKey, StoreFailure, Ticket};
 
 /// The most events of one batch: beyond that, the cost per event hardly falls, and the others wait longer.
 const BATCH_EVENTS: usize = 64;
@@ -15,34 +14,12 @@ const BATCH_EVENTS: usize = 64;
 /// The most bytes of one batch, so that none blocks Redis for long. One event always fits.
 const BATCH_BYTES: usize = 1024 * 1024;
 
-/// An event without history that is published in the order of the room.
-pub(in crate::cluster) struct Volatile {
-    pub(in crate::cluster) room: RoomKey,
-    pub(in crate::cluster) event: EventName,
-    /// The frame's text.
-    pub(in crate::cluster) text: Bytes,
-    pub(in crate::cluster) done: Done<Published>,
-}
-
-/// The outcome of a volatile event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cluster) enum Published {
-    /// The feed brings it.
-    Sent,
-    /// No other node gets it.
-    NotSent(StoreFailure),
-    /// The feed may bring it.
-    Unknown(StoreFailure),
-    /// This incarnation of the room does not exist any more.
-    NoSuchRoom,
-}
-
 /// A change of a room that is no event, such as its deletion. It gets an error if it must not begin.
 pub(in crate::cluster::redis) type Barrier = Box<dyn FnOnce(Result<(), StoreFailure>) -> BoxFuture<'static, ()> + Send>;
 
 pub(super) enum Job {
     Append(Box<Append>),
-    Volatile(Volatile),
+    Volatile(Box<Volatile>),
     Barrier(Barrier),
 }
 
@@ -50,7 +27,7 @@ impl Job {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Append(append) => append.prepared.len(),
-            Self::Volatile(volatile) => volatile.text.len(),
+            Self::Volatile(volatile) => volatile.frame.text.len(),
             Self::Barrier(_) => 0,
         }
     }
@@ -64,7 +41,16 @@ impl Job {
     }
 
     pub(super) fn is_withdrawn(&self) -> bool {
-        matches!(self, Self::Append(append) if append.ticket.is_withdrawn())
+        self.ticket().is_some_and(Ticket::is_withdrawn)
+    }
+
+    /// Of an event.
+    pub(super) fn ticket(&self) -> Option<&Ticket> {
+        match self {
+            Self::Append(append) => Some(&append.ticket),
+            Self::Volatile(volatile) => Some(&volatile.ticket),
+            Self::Barrier(_) => None,
+        }
     }
 }
 

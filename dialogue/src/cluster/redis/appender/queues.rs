@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
-use super::queue::{Job, Published, Queue};
+use super::queue::{Job, Queue};
+use crate::cluster::Published;
 use crate::cluster::redis::reply::AppendReply;
 use crate::cluster::redis::shared::Shared;
 use crate::id::RoomId;

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::faults::{Fault, TestCalls};
 use super::server::Server;
-use crate::cluster::redis::appender::{Published, Volatile};
 use crate::cluster::redis::log::RedisLog;
 use crate::cluster::redis::message::RoomMessage;
 use crate::cluster::redis::shared::LogSettings;
 use crate::cluster::redis::trimmed::Trimmed;
+use crate::cluster::{Published, Volatile};
 use crate::id::RoomId;
 use crate::log::durable::{
     Append, AppendKey, Appended, Creator, DurableLog, ErasedPlace, KeyOutcome, NewRoom, RoomKey, Ticket,
 };
 use crate::log::{LogBounds, Replay, StoredEvent};
-use crate::protocol::EventHead;
+use crate::protocol::{EventFrame, EventHead};
 
 struct Test {
     server: Server,
     calls: Arc<TestCalls>,
     log: Arc<RedisLog>,
+    keep: usize,
 }
 
 impl Test {
@@ -35,9 +35,14 @@ impl Test {
     async fn with(keep: usize, archives: bool) -> Self {
         let server = Server::start();
         let calls = TestCalls::connect(&server).await;
-        let log = Arc::new(node(&calls, keep, archives));
+        let log = Arc::new(node(&calls, archives));
         log.contact().await.unwrap();
-        Self { server, calls, log }
+        Self {
+            server,
+            calls,
+            log,
+            keep,
+        }
     }
 
     fn room(&self, id: &str) -> RoomKey {
@@ -72,6 +77,7 @@ impl Test {
             from,
             prepared,
             key,
+            keep: self.keep,
             ticket: Arc::clone(&ticket),
             done: Box::new(move |outcome| drop(sender.send(outcome))),
         });
@@ -95,12 +101,11 @@ impl Test {
     }
 }
 
-fn node(calls: &Arc<TestCalls>, keep: usize, archives: bool) -> RedisLog {
+fn node(calls: &Arc<TestCalls>, archives: bool) -> RedisLog {
     let settings = LogSettings {
         prefix: "dialogue".to_owned(),
         database: 0,
         partitions: 256,
-        keep: Arc::new(move |_, _| keep),
         archives,
         queue_bytes: 1 << 24,
     };
@@ -149,7 +154,7 @@ async fn events_are_stored_in_order_and_read_back() {
     );
 
     // Another node reads the same.
-    let other = node(&test.calls, 5_000, false);
+    let other = node(&test.calls, false);
     other.contact().await.unwrap();
     assert_eq!(other.first_epoch("chat"), room.epoch);
     let Replay::Complete(events) = other
@@ -345,7 +350,7 @@ async fn what_may_be_lost_stays_unknown() {
     // Another node begins a new epoch meanwhile.
     let calls = TestCalls::connect(&test.server).await;
     calls.set_identity(Some("run3/0"));
-    let other = node(&calls, 5_000, false);
+    let other = node(&calls, false);
     other.contact().await.unwrap();
     other
         .window(room.clone(), Arc::new(|_| 1), LogBounds::NONE)
@@ -368,7 +373,9 @@ async fn events_wait_for_redis_until_they_are_withdrawn() {
     test.log.publish(Volatile {
         room: room.clone(),
         event: "typing".into(),
-        text: Bytes::from_static(b"{}"),
+        from: "ada".into(),
+        frame: EventFrame::of_text(b"{}"),
+        ticket: Arc::default(),
         done: Box::new(|outcome| drop(sender.send(outcome))),
     });
     assert!(matches!(volatile.await.unwrap(), Published::NotSent(_)));

@@ -69,6 +69,7 @@ fn keyed(log: &dyn DurableLog, room: &RoomKey, number: usize) -> Result<(), Stor
         from: "ada".into(),
         prepared: head.prepare(),
         key: Some(a_key(number)),
+        keep: usize::MAX,
         ticket: Arc::default(),
         done: Box::new(move |outcome| answer.send(outcome).unwrap()),
     });

@@ -75,6 +75,7 @@ pub(super) fn append(log: &SqliteLog, room: &RoomKey, event: &str, size: usize) 
         from,
         prepared,
         key: None,
+        keep: usize::MAX,
         ticket: Arc::default(),
         done: Box::new(move |outcome| answer.send(outcome).unwrap()),
     });

@@ -107,6 +107,7 @@ impl Desk {
             from: "ada".into(),
             prepared: head.prepare(),
             key,
+            keep: usize::MAX,
             ticket,
             done: Box::new(done),
         });
