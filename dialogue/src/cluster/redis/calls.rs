@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::keys::Partition;
+use super::keys::{Keys, Partition};
 use super::script::Script;
 use crate::cluster::Contact;
 
@@ -37,6 +37,9 @@ pub(super) trait Calls: Send + Sync + 'static {
 
     /// Ends a subscription.
     fn unsubscribe(&self, partition: Partition, channel: Bytes);
+
+    /// The names that all nodes have agreed on. Before, only [`Partition::META`] can be used.
+    fn agreed(&self, _keys: &Keys) {}
 
     /// `PUBLISH`, or `SPUBLISH` in a cluster.
     fn publish_command(&self) -> &'static str {

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-/// Why the settings of [`Redis`](super::settings::Redis) cannot be used. Nothing was connected.
+/// Why the settings of [`Redis`](super::settings::Redis), or the Redis that they name, cannot be used.
 ///
-/// An address that does not answer, a wrong password or an unsuitable server are no such errors: the server connects later,
-/// and again and again.
+/// An address that does not answer and a wrong password are no such errors: the server tries again and again.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisError {
@@ -37,6 +36,44 @@ pub enum RedisError {
     InvalidKeys {
         /// What is wrong.
         reason: String,
+    },
+    /// The server of Redis is too old.
+    #[error("Redis {version} is too old: use version 7 or later")]
+    #[non_exhaustive]
+    TooOld {
+        /// Its version.
+        version: String,
+    },
+    /// Redis may delete data when its memory is full.
+    #[error(
+        "`maxmemory-policy` of Redis is `{policy}`, so Redis may delete data of rooms: set it to `noeviction`, or call \
+         `Redis::allow_eviction`"
+    )]
+    #[non_exhaustive]
+    MayEvict {
+        /// The policy.
+        policy: String,
+    },
+    /// The user of Redis lacks a right.
+    #[error("the user of Redis lacks a right: {reason}; docs/cluster.md lists the rights that it needs")]
+    #[non_exhaustive]
+    NotPermitted {
+        /// What Redis says.
+        reason: String,
+    },
+    /// Another version of Dialogue has written the data.
+    #[error(
+        "the data of prefix `{prefix}` has format {found}, and this version of Dialogue needs {needed}: use a fitting \
+         version, or another `Redis::prefix`"
+    )]
+    #[non_exhaustive]
+    OtherFormat {
+        /// The prefix of the keys.
+        prefix: String,
+        /// The format of the data.
+        found: u64,
+        /// The format that this version needs.
+        needed: u64,
     },
     /// A certificate cannot be read.
     #[error("a certificate to trust is neither PEM nor DER")]

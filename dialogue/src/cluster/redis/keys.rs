@@ -91,6 +91,16 @@ impl Keys {
         contact_key(&self.prefix)
     }
 
+    /// `{prefix}:nodes`: the nodes that have said hello.
+    pub(super) fn nodes(&self) -> Bytes {
+        format!("{{{}}}:nodes", self.prefix).into()
+    }
+
+    /// A channel that nobody listens to.
+    pub(super) fn silent_channel(&self, partition: Partition) -> Bytes {
+        self.name(partition, &[":p"])
+    }
+
     /// The metadata of a room.
     pub(super) fn meta(&self, room: &str) -> Bytes {
         self.of_room(room, &[":m:", room])

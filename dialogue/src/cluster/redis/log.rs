@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::appender::Appender;
+use super::appender::{Appender, Settled};
 use super::calls::Calls;
 use super::message::Batch;
-use super::shared::{LogSettings, Shared, failed};
+use super::shared::{LogSettings, NoAgreement, Shared, failed};
 use crate::cluster::Volatile;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
@@ -33,7 +33,7 @@ impl RedisLog {
     }
 
     /// Agrees with the other nodes. Call it when a server is reached.
-    pub(super) async fn contact(&self) -> Result<(), StoreFailure> {
+    pub(super) async fn contact(&self) -> Result<(), NoAgreement> {
         self.shared.contact().await
     }
 
@@ -43,8 +43,8 @@ impl RedisLog {
     }
 
     /// A message brings a batch of a room: it may be one of this node.
-    pub(super) fn settle(&self, room: &str, batch: &Batch) {
-        self.appender.settle(room, batch);
+    pub(super) fn settle(&self, room: &str, batch: &Batch) -> Settled {
+        self.appender.settle(room, batch)
     }
 
     /// Runs a change of a room after all that came before.

@@ -8,8 +8,9 @@
 //!   all of them, and finds the server of a partition by its [`slots`]. [`server_info`] and [`refusal`] read what servers say.
 //! - [`foreign`] says what is not as our scripts write it. [`reply`] reads the replies of scripts, [`answers`], [`entry`] and [`message`] what they publish and store. All are pure.
 //! - [`shared`] has what all parts need. [`appender`] sends the changes of rooms in their order.
-//! - [`reads`] reads events with a [`walk`], [`positions`] reads how far rooms are, [`rooms`], [`erase`] and [`trimmed`] do the rest.
-//! - [`log`] is all of this as the runtime sees it.
+//! - [`reads`] reads events with a [`walk`], [`positions`] reads how far rooms are, [`index`] which rooms there are, and
+//!   [`rooms`], [`erase`] and [`trimmed`] do the rest.
+//! - [`log`] is the log alone. [`engine`] is the log with its feed, as the runtime sees it.
 
 mod address;
 mod answers;
@@ -17,11 +18,13 @@ mod appender;
 mod calls;
 mod change_position;
 mod connection;
+pub(crate) mod engine;
 mod entry;
 mod erase;
 mod error;
 mod feed;
 mod foreign;
+mod index;
 mod keys;
 mod link;
 mod log;

@@ -191,6 +191,17 @@ pub(super) enum ContactReply {
     Format(u64),
 }
 
+/// The reply of `fitness.lua`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fitness {
+    /// The version of Redis.
+    pub(super) version: String,
+    /// What it does when its memory is full.
+    pub(super) policy: String,
+    /// Why publishing failed, or nothing.
+    pub(super) publishing: String,
+}
+
 /// The fields of a reply, one after another.
 struct Fields<'a> {
     what: &'static str,
@@ -431,6 +442,30 @@ pub(super) fn rooms(reply: &Value) -> Parsed<Vec<RoomReply>> {
             record,
         })
     })
+}
+
+/// The reply of `index.lua`: the next cursor, and the rooms with their records.
+pub(super) fn index(reply: &Value) -> Parsed<(Bytes, Vec<(RoomId, Bytes)>)> {
+    let mut fields = Fields::of("reply of index", reply)?;
+    let cursor = fields.bytes()?;
+    let rooms = fields.rest(|fields| Ok((fields.word()?.into(), fields.bytes()?)))?;
+    Ok((cursor, rooms))
+}
+
+/// The reply of `fitness.lua`.
+pub(super) fn fitness(reply: &Value) -> Parsed<Fitness> {
+    let mut fields = Fields::of("reply of fitness", reply)?;
+    let fitness = Fitness {
+        version: fields.text()?.to_owned(),
+        policy: fields.text()?.to_owned(),
+        publishing: fields.text()?.to_owned(),
+    };
+    fields.end(fitness)
+}
+
+/// The reply of `hello.lua`: the fingerprints of other nodes.
+pub(super) fn hello(reply: &Value) -> Parsed<Vec<String>> {
+    Fields::of("reply of hello", reply)?.rest(|fields| fields.text().map(str::to_owned))
 }
 
 /// Reads a value of `T:rooms`.

@@ -11,7 +11,7 @@ use super::reply::{self, CreateReply, DeleteReply, RoomRecordText, RoomReply};
 use super::script;
 use super::shared::{Agreed, Shared, bad_reply, failed, own_part, text};
 use crate::id::{EventName, RoomId, UserId};
-use crate::log::durable::{Creator, NewRoom, RoomExists, RoomKey, StoreFailure, StoredRoom};
+use crate::log::durable::{Creator, IndexedRoom, IndexedState, NewRoom, RoomExists, RoomKey, StoreFailure, StoredRoom};
 use crate::random::random_name;
 
 /// The most rooms of one call.
@@ -138,6 +138,22 @@ impl Shared {
     }
 }
 
+/// A room of `T:rooms`, as the runtime's index has it. `None` if there is nothing.
+pub(super) fn indexed_room(id: RoomId, record: RoomRecordText) -> Changed<Option<IndexedRoom>> {
+    let state = match record {
+        RoomRecordText::None => return Ok(None),
+        RoomRecordText::Deleted { .. } => IndexedState::Deleted,
+        RoomRecordText::Created { text, .. } => {
+            let room = RoomRecord::read(&id, &text)?.into_room(id.clone());
+            IndexedState::Created {
+                creator: room.creator,
+                holder: room.holder,
+            }
+        }
+    };
+    Ok(Some(IndexedRoom { id, state }))
+}
+
 fn stored_room(agreed: &Agreed, id: &RoomId, reply: RoomReply) -> Changed<StoredRoom> {
     let RoomReply::Room { own, record } = reply else {
         return Err(failed(format!("the data of room {id} is not ours")));
@@ -146,8 +162,7 @@ fn stored_room(agreed: &Agreed, id: &RoomId, reply: RoomReply) -> Changed<Stored
         RoomRecordText::None => (None, None, false),
         RoomRecordText::Deleted { own } => (Some(own), None, true),
         RoomRecordText::Created { own, text } => {
-            let record: RoomRecord = serde_json::from_slice(&text)
-                .map_err(|error| failed(format!("the record of room {id} is not ours: {error}")))?;
+            let record = RoomRecord::read(id, &text)?;
             (Some(own), Some(record.into_room(id.clone())), false)
         }
     };
@@ -179,6 +194,10 @@ impl RoomRecord {
             holder: room.holder.clone(),
             config: room.config.clone(),
         }
+    }
+
+    fn read(id: &RoomId, text: &[u8]) -> Changed<Self> {
+        serde_json::from_slice(text).map_err(|error| failed(format!("the record of room {id} is not ours: {error}")))
     }
 
     fn into_room(self, id: RoomId) -> NewRoom {

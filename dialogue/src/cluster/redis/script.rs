@@ -108,8 +108,21 @@ script!(
     TRIMMED_DONE = "trimmed_done"
 );
 
+script!(
+    /// Reads some of the rooms that a partition knows by id.
+    INDEX = "index"
+);
+script!(
+    /// Reads whether a server can keep a log.
+    FITNESS = "fitness"
+);
+script!(
+    /// Says that a node is there.
+    HELLO = "hello"
+);
+
 /// All scripts, to load them after connecting.
-pub(super) static ALL: [&Script; 12] = [
+pub(super) static ALL: [&Script; 15] = [
     &CONTACT,
     &APPEND,
     &POSITION,
@@ -122,6 +135,9 @@ pub(super) static ALL: [&Script; 12] = [
     &ERASE,
     &TRIMMED_TAKE,
     &TRIMMED_DONE,
+    &INDEX,
+    &FITNESS,
+    &HELLO,
 ];
 
 #[cfg(test)]

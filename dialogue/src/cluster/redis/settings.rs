@@ -8,7 +8,7 @@ use super::error::RedisError;
 use super::keys;
 use super::tls::{Roots, roots};
 
-/// Redis, which several servers of one application share. Give it to `Builder::cluster`.
+/// Redis, which several servers of one application share. Give it to [`Builder::cluster`](crate::Builder::cluster).
 ///
 /// `connect` only records the settings. The server connects in the background, and again after each lost connection.
 /// Redis must be version 7 or later.
@@ -26,6 +26,7 @@ pub struct Redis {
     user: Option<(Option<String>, String)>,
     database: Option<i64>,
     roots: Vec<Vec<u8>>,
+    allow_eviction: bool,
     timing: Timing,
 }
 
@@ -52,6 +53,7 @@ impl Redis {
             user: None,
             database: None,
             roots: Vec::new(),
+            allow_eviction: false,
             timing: Timing::default(),
         }
     }
@@ -91,6 +93,15 @@ impl Redis {
     /// Trusts these certificates for `rediss://` in addition to the system's: any number in PEM, or one in DER.
     pub fn trust(mut self, certificates: impl Into<Vec<u8>>) -> Self {
         self.roots.push(certificates.into());
+        self
+    }
+
+    /// Accepts a Redis whose `maxmemory-policy` is not `noeviction`. By default, the server does not start with it.
+    ///
+    /// Such a Redis may delete the data of a room when its memory is full. Clients are then told that events are missing,
+    /// and a created room can be lost. The setting is for a Redis that you cannot configure, with enough memory.
+    pub fn allow_eviction(mut self) -> Self {
+        self.allow_eviction = true;
         self
     }
 
@@ -134,6 +145,7 @@ impl Redis {
             prefix: self.prefix.into(),
             partitions: self.partitions,
             login,
+            allow_eviction: self.allow_eviction,
             roots: first.secure.then(|| roots(&self.roots)).transpose()?,
             timing: self.timing,
         })
@@ -161,6 +173,8 @@ pub(super) struct Settings {
     pub(super) prefix: Arc<str>,
     pub(super) partitions: u16,
     pub(super) login: Login,
+    /// Whether Redis may delete data when its memory is full.
+    pub(super) allow_eviction: bool,
     /// The certificates to trust, if connections are encrypted.
     pub(super) roots: Option<Roots>,
     pub(super) timing: Timing,
@@ -181,6 +195,12 @@ pub(super) struct Timing {
     pub(super) probe: Duration,
     /// The longest delay before the first attempt to connect again, and before later ones.
     pub(super) backoff: (Duration, Duration),
+    /// How often the change logs of partitions with rooms in use are read, and those of all partitions.
+    pub(super) changes: (Duration, Duration),
+    /// How much later than the change log the feed may bring a change.
+    pub(super) late: Duration,
+    /// How often the node says hello, and agrees with the others again.
+    pub(super) hello: Duration,
     /// The most calls that wait for a connection, and the most bytes of them.
     pub(super) queue_calls: usize,
     pub(super) queue_bytes: usize,
@@ -195,6 +215,9 @@ impl Default for Timing {
             identity: Duration::from_secs(1),
             probe: Duration::from_secs(5),
             backoff: (Duration::from_millis(100), Duration::from_secs(5)),
+            changes: (Duration::from_secs(1), Duration::from_secs(10)),
+            late: Duration::from_millis(100),
+            hello: Duration::from_secs(30),
             queue_calls: 10_000,
             queue_bytes: 64 * 1024 * 1024,
         }

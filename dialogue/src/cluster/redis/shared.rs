@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use crate::log::durable::StoreFailure;
 use crate::random::random_name;
 
 /// The format of the data that this version writes, and the oldest that it understands.
-const FORMAT: &str = "1";
+pub(super) const FORMAT: u64 = 1;
 
 /// How often a room's keys get their lifetime again. Redis forgets a node's answers two hours after it last did that.
 const RENEW_EVERY: Duration = Duration::from_secs(55 * 60);
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     /// This run of this node. Random, so that no other one has it.
     pub(super) node: Arc<str>,
     agreed: OnceLock<Agreed>,
+    /// The other nodes use another number of partitions: nothing that this node stores would reach them.
+    is_apart: AtomicBool,
     rooms: Mutex<HashMap<RoomId, Known>>,
 }
 
@@ -51,6 +54,20 @@ pub(super) struct Shared {
 pub(super) struct Agreed {
     pub(super) keys: Keys,
     pub(super) secret: [u8; 32],
+}
+
+/// Why this node does not agree with the others.
+#[derive(Debug)]
+pub(super) enum NoAgreement {
+    /// There was no answer.
+    Call(CallError),
+    /// What is there is not ours.
+    Foreign(String),
+    /// The data has this format.
+    Format { found: u64 },
+    /// Redis lost its data, and a node that was faster has written another secret. `is_apart`: and another number of
+    /// partitions.
+    Other { is_apart: bool },
 }
 
 /// What this node knows of a room.
@@ -72,44 +89,43 @@ impl Shared {
             settings,
             node: random_name(8).into(),
             agreed: OnceLock::new(),
+            is_apart: AtomicBool::new(false),
             rooms: Mutex::default(),
         }
     }
 
     /// Agrees with the other nodes. Call it at the first contact, and again with each new server: one that is empty gets the
     /// secret again.
-    pub(super) async fn contact(&self) -> Result<(), StoreFailure> {
+    pub(super) async fn contact(&self) -> Result<(), NoAgreement> {
         let known = self.agreed.get();
         let partitions = known.map_or(u32::from(self.settings.partitions), |agreed| {
             u32::try_from(agreed.keys.partitions().count()).unwrap_or_default()
         });
         let secret = known.map_or_else(|| random_name(32), |agreed| hexadecimal(&agreed.secret));
-        let args = [FORMAT, FORMAT, &partitions.to_string(), &secret].map(text);
+        let format = FORMAT.to_string();
+        let args = [&format, &format, &partitions.to_string(), &secret].map(text);
         let args = [[Bytes::new(), Bytes::new(), Bytes::new()].as_slice(), &args].concat();
         let keys = vec![contact_key(&self.settings.prefix)];
         let reply = self.calls.call(Partition::META, &script::CONTACT, keys, args).await;
-        let reply = reply.map_err(|error| call_failure(&error))?;
-        match reply::contact(&reply).map_err(|error| bad_reply(&error))? {
-            ContactReply::Format(format) => Err(failed(format!(
-                "the data of prefix {:?} has format {format}, and this version needs {FORMAT}",
-                self.settings.prefix
-            ))),
+        let reply = reply.map_err(NoAgreement::Call)?;
+        match reply::contact(&reply).map_err(|error| NoAgreement::Foreign(error.to_string()))? {
+            ContactReply::Format(found) => Err(NoAgreement::Format { found }),
             ContactReply::Agreed { partitions, secret } => self.agree(partitions, secret),
         }
     }
 
-    fn agree(&self, partitions: u16, secret: [u8; 32]) -> Result<(), StoreFailure> {
+    fn agree(&self, partitions: u16, secret: [u8; 32]) -> Result<(), NoAgreement> {
         let settings = &self.settings;
-        let keys =
-            Keys::new(&settings.prefix, settings.database, partitions).map_err(|error| failed(error.to_string()))?;
+        let keys = Keys::new(&settings.prefix, settings.database, partitions)
+            .map_err(|error| NoAgreement::Foreign(error.to_string()))?;
         let agreed = self.agreed.get_or_init(|| Agreed { keys, secret });
         // Redis was empty, and another node that starts now was faster.
-        if agreed.secret != secret || agreed.keys.partitions().count() != usize::from(partitions) {
-            return Err(failed(
-                "Redis lost its data and has another secret now: restart this node".to_owned(),
-            ));
+        let is_apart = agreed.keys.partitions().count() != usize::from(partitions);
+        self.is_apart.store(is_apart, Ordering::Relaxed);
+        match is_apart || agreed.secret != secret {
+            true => Err(NoAgreement::Other { is_apart }),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// What the nodes have agreed on. An error before the first contact.
@@ -119,6 +135,12 @@ impl Shared {
 
     /// The identity of the server that has a partition now.
     pub(super) fn identity(&self, partition: Partition) -> Result<Arc<str>, StoreFailure> {
+        if self.is_apart.load(Ordering::Relaxed) {
+            return Err(failed(
+                "Redis was emptied, and its rooms are divided into another number of partitions now: restart this node"
+                    .to_owned(),
+            ));
+        }
         self.calls.identity(partition).ok_or_else(no_contact)
     }
 
@@ -157,6 +179,11 @@ impl Shared {
         known
             .filter(|(known, _)| own_part(known) == own_part(epoch))
             .unwrap_or_else(|| (Arc::clone(epoch), 0))
+    }
+
+    /// The epoch that the node knows of a room.
+    pub(super) fn epoch(&self, room: &str) -> Option<Arc<str>> {
+        self.rooms.lock().get(room)?.epoch.clone()
     }
 
     /// Notes a room's last number.
@@ -222,6 +249,11 @@ impl Agreed {
 /// The part of an epoch that changes only when the room is deleted or created.
 pub(super) fn own_part(epoch: &str) -> &str {
     epoch.split_once('.').map_or(epoch, |(own, _)| own)
+}
+
+/// The incarnation of a room as the runtime knows it, by an epoch or its own part.
+pub(super) fn incarnation(epoch: &str) -> Arc<str> {
+    format!("{}.", own_part(epoch)).into()
 }
 
 pub(super) fn text(text: impl AsRef<str>) -> Bytes {

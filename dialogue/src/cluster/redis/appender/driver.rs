@@ -25,6 +25,9 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How long a batch without an answer is repeated. Its events have been unknown since their deadline.
 const REPEAT_FOR: Duration = Duration::from_secs(10 * 60);
 
+/// How many batches with an unknown outcome are remembered.
+const MOST_UNKNOWN: usize = 1_000;
+
 /// Runs as long as the room has anything on its way.
 pub(super) async fn drive(queues: Arc<Queues>, room: RoomId) {
     let mut pause = Pause::default();
@@ -206,6 +209,12 @@ impl Queues {
     fn end_unknown(&self, sending: Sending, failure: &StoreFailure) {
         let appends = sending.jobs.iter().filter(|job| matches!(job, Job::Append(_))).count();
         self.status.unknown.fetch_add(appends as u64, Ordering::Relaxed);
+        let mut batches = self.status.unknown_batches.lock();
+        if batches.len() >= MOST_UNKNOWN {
+            batches.pop_front();
+        }
+        batches.push_back(sending.counter);
+        drop(batches);
         sending.end(
             || Appended::Unknown(failure.clone()),
             || Published::Unknown(failure.clone()),

@@ -24,6 +24,16 @@ use crate::cluster::Volatile;
 use crate::id::RoomId;
 use crate::log::durable::{Append, StoreFailure, StoreHealth, Watch};
 
+/// Whose batch a message brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Settled {
+    OfOthers,
+    /// It is of this node. The outcomes are told, or will be.
+    Told,
+    /// It is of this node, which has said already that the outcomes are unknown.
+    WasUnknown,
+}
+
 pub(super) struct Appender {
     queues: Arc<Queues>,
 }
@@ -83,9 +93,9 @@ impl Appender {
     }
 
     /// A message says what became of a batch of this node. Whichever comes first counts, this or the reply.
-    pub(super) fn settle(&self, room: &str, batch: &Batch) {
+    pub(super) fn settle(&self, room: &str, batch: &Batch) -> Settled {
         if batch.node != self.queues.shared.node {
-            return;
+            return Settled::OfOthers;
         }
         let waiting = {
             let mut rooms = self.queues.rooms.lock();
@@ -98,6 +108,11 @@ impl Appender {
                 seq: batch.seq,
                 answers: batch.answers.clone(),
             });
+            return Settled::Told;
+        }
+        match self.queues.status.unknown_batches.lock().contains(&batch.counter) {
+            true => Settled::WasUnknown,
+            false => Settled::Told,
         }
     }
 

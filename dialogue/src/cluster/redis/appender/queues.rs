@@ -1,6 +1,6 @@
 //! The queues of all rooms, and what the log tells about them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -41,6 +41,8 @@ pub(super) struct Status {
     watch: Mutex<Option<Arc<Watch>>>,
     pub(super) refused: AtomicU64,
     pub(super) unknown: AtomicU64,
+    /// The last batches whose outcome was told as unknown.
+    pub(super) unknown_batches: Mutex<VecDeque<u64>>,
 }
 
 impl Queues {

@@ -63,11 +63,6 @@ impl Connections {
         Ok(Self { inner, task })
     }
 
-    /// Sets the number of partitions that all nodes have agreed on. Before, only [`Partition::META`] can be used.
-    pub(super) fn agreed(&self, keys: Keys) {
-        let _already = self.inner.keys.set(keys);
-    }
-
     /// What the servers in use say about themselves, as far as they are connected: one, or the primaries of a cluster.
     pub(super) fn servers(&self) -> Vec<(Address, Arc<ServerInfo>)> {
         let servers = self.inner.servers.lock();
@@ -150,6 +145,10 @@ impl Calls for Connections {
 
     fn unsubscribe(&self, _partition: Partition, channel: Bytes) {
         self.inner.unsubscribe(&channel);
+    }
+
+    fn agreed(&self, keys: &Keys) {
+        let _already = self.inner.keys.set(keys.clone());
     }
 
     fn publish_command(&self) -> &'static str {
