@@ -592,10 +592,11 @@
 //! | `client` | [`DialogueClient`]: the client for Rust programs | no |
 //! | `inspector` | [`Builder::inspector`]: a web page that shows live rooms, events and rates, and triggers events | no |
 //! | `jwt` | sign-in with JSON Web Tokens, built on the `jsonwebtoken` crate | no |
+//! | `redis` | [`redis`]: several servers that share their rooms through Redis | no |
 //! | `sqlite` | [`sqlite`]: rooms and their history in a file, which outlives the process | no |
 //! | `testing` | for tests: clients without a network (with `client`), connections over any stream, and a WebSocket echo server for conformance suites | no |
 //!
-//! `server`, `jwt` and `sqlite` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
+//! `server`, `jwt`, `redis` and `sqlite` enable `runtime`; `inspector` and `testing` enable `server`. A program that is only a client needs
 //! `client` and `macros`, and compiles none of the server. Without features, the crate has events, schemas, room types
 //! and the [`contract`]: enough for a crate that server and clients share.
 //!
@@ -618,6 +619,7 @@
 //! | [`observe`] | observations and statistics | `runtime` |
 //! | [`protocol`] | the error codes and close codes of the wire | `client` or `runtime` |
 //! | [`rate_limit`] | your own rate limits | `runtime` |
+//! | [`redis`] | several servers that share their rooms | `redis` |
 //! | [`room`] | traits of rooms for generic code, and settings of rooms | none |
 //! | [`sqlite`] | rooms and their history in a file | `sqlite` |
 //! | [`testing`] | tests of your own server | `testing` |
@@ -674,7 +676,7 @@ pub mod testing;
 #[cfg(any(feature = "client", feature = "redis"))]
 mod backoff;
 #[cfg(feature = "runtime")]
-#[allow(dead_code, reason = "no log is shared yet")]
+#[allow(dead_code, reason = "the runtime will use the rest")]
 mod cluster;
 #[cfg(feature = "runtime")]
 #[cfg_attr(
@@ -846,6 +848,14 @@ pub mod sqlite {
     /// For tests of programs whose store fails. Nothing here belongs in a production program.
     #[doc(hidden)]
     pub use crate::log::sqlite::{StoreAppender, StoreError, StoreFault, StoreFaults};
+}
+
+/// Several servers that share their rooms: the settings of Redis, and why they cannot be used.
+///
+/// See [`Redis`](redis::Redis).
+#[cfg(feature = "redis")]
+pub mod redis {
+    pub use crate::cluster::redis::{Redis, RedisError};
 }
 
 /// The names that most programs with Dialogue need in scope.

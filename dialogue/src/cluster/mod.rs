@@ -234,7 +234,6 @@ impl fmt::Debug for Volatile {
 }
 
 #[cfg(feature = "redis")]
-#[allow(dead_code, unreachable_pub, reason = "the runtime that uses it follows")]
 pub(crate) mod redis;
 #[cfg(test)]
 pub(crate) mod tests;

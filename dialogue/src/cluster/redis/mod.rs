@@ -18,7 +18,7 @@ mod appender;
 mod calls;
 mod change_position;
 mod connection;
-pub(crate) mod engine;
+mod engine;
 mod entry;
 mod erase;
 mod error;
@@ -42,6 +42,11 @@ mod shared;
 mod slots;
 mod stream;
 mod tls;
+
+pub(crate) use self::engine::{Options, RedisCluster};
+pub use self::error::RedisError;
+pub use self::settings::Redis;
+
 /// Reads arbitrary bytes as everything that other nodes write. Says what it is.
 #[cfg(feature = "testing")]
 pub(crate) fn read_foreign(bytes: &[u8]) -> Vec<&'static str> {
@@ -63,6 +68,6 @@ pub(crate) fn read_foreign(bytes: &[u8]) -> Vec<&'static str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trimmed;
 mod walk;

@@ -13,7 +13,8 @@ use super::tls::{Roots, roots};
 /// `connect` only records the settings. The server connects in the background, and again after each lost connection.
 /// Redis must be version 7 or later.
 ///
-/// ```ignore
+/// ```
+/// # use dialogue::redis::Redis;
 /// let redis = Redis::connect("rediss://desk:secret@redis.example.org").prefix("desk");
 /// ```
 #[derive(Clone)]

@@ -72,6 +72,8 @@ pub struct Builder {
     cluster: Option<Arc<dyn Cluster>>,
     #[cfg(feature = "sqlite")]
     store: Option<crate::log::sqlite::Sqlite>,
+    #[cfg(feature = "redis")]
+    redis: Option<crate::cluster::redis::Redis>,
     application: ApplicationState,
     /// The first type of application state that was given twice.
     twice: Option<&'static str>,
@@ -99,6 +101,8 @@ impl Builder {
             cluster: None,
             #[cfg(feature = "sqlite")]
             store: None,
+            #[cfg(feature = "redis")]
+            redis: None,
             application: ApplicationState::default(),
             twice: None,
             fault: None,
@@ -142,9 +146,35 @@ impl Builder {
         self
     }
 
+    /// Makes this server a node of an application that runs on several: they share their rooms and histories through a Redis,
+    /// see [`Redis`](crate::redis::Redis). Clients may connect to any node. The last call applies. It cannot be combined with
+    /// `store`.
+    ///
+    /// [`build`](Self::build) must be called in a tokio runtime. It waits for nothing: the server connects in the background, and
+    /// admits no client before it has reached Redis once. Until then, `/ready` answers 503. If this Redis cannot be used until
+    /// somebody repairs it, [`serve`](Dialogue::serve) returns an error that says what to do.
+    ///
+    /// ```
+    /// use dialogue::Dialogue;
+    /// use dialogue::redis::Redis;
+    ///
+    /// # async fn example() -> Result<(), dialogue::BuildError> {
+    /// let dialogue = Dialogue::builder()
+    ///     .define_events([])
+    ///     .cluster(Redis::connect("redis://redis.internal").prefix("desk"))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "redis")]
+    pub fn cluster(mut self, redis: crate::cluster::redis::Redis) -> Self {
+        self.redis = Some(redis);
+        self
+    }
+
     /// Keeps rooms and their history in a log that several nodes share.
     #[cfg(test)]
-    pub(crate) fn cluster(mut self, cluster: Arc<dyn Cluster>) -> Self {
+    pub(crate) fn with_cluster(mut self, cluster: Arc<dyn Cluster>) -> Self {
         self.cluster = Some(Arc::clone(&cluster));
         self.durable(cluster)
     }
@@ -282,17 +312,40 @@ impl Builder {
         let known_events = Arc::new(known_events(&self.declarations, self.events)?);
         let blueprints = blueprints(&self.declarations, &known_events)?;
         let limits = self.limits.with_durations_bounded();
-        #[cfg_attr(not(feature = "sqlite"), expect(unused_mut, reason = "no file is opened"))]
+        #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "nothing is connected"))]
+        let mut cluster = self.cluster;
+        #[cfg_attr(
+            not(any(feature = "sqlite", feature = "redis")),
+            expect(unused_mut, reason = "no file is opened, and nothing is connected")
+        )]
         let mut durable = self.durable;
+        #[cfg(all(feature = "sqlite", feature = "redis"))]
+        if self.store.is_some() && self.redis.is_some() {
+            return Err(BuildError::StoreAndCluster);
+        }
         // After the checks of the declarations, so that no mistake in them leaves a new file.
         #[cfg(feature = "sqlite")]
         if let Some(store) = self.store {
             durable = Some(Arc::new(store.start(limits.store_queue_bytes)?));
         }
+        #[cfg(feature = "redis")]
+        if let Some(redis) = self.redis {
+            if Handle::try_current().is_err() {
+                return Err(BuildError::NoRuntime);
+            }
+            let options = crate::cluster::redis::Options {
+                archives: !self.hooks.on_history_evicted.is_empty(),
+                queue_bytes: limits.store_queue_bytes,
+                fingerprint: contract.fingerprint().to_string(),
+            };
+            let started = Arc::new(crate::cluster::redis::RedisCluster::start(redis, options)?);
+            durable = Some(Arc::<crate::cluster::redis::RedisCluster>::clone(&started));
+            cluster = Some(started);
+        }
         let rooms = Rooms::new(blueprints, known_events, &limits);
         let max_rooms = limits.max_rooms;
         let mut index = Vec::new();
-        match (&self.cluster, &durable) {
+        match (&cluster, &durable) {
             (None, durable) => {
                 if let Some(durable) = durable {
                     index = durable.index().map_err(BuildError::StoreIndex)?;
@@ -312,7 +365,7 @@ impl Builder {
             !self.hooks.load_history.is_empty(),
         );
         let continuity = Continuity::new(&limits);
-        let (first_contact, progress) = FirstContact::of(self.cluster.is_some());
+        let (first_contact, progress) = FirstContact::of(cluster.is_some());
         let dialogue = Dialogue {
             core: Arc::new(Core {
                 hooks: self.hooks,
@@ -320,7 +373,7 @@ impl Builder {
                 clients: Clients::new(&limits),
                 limits,
                 history,
-                cluster: self.cluster,
+                cluster,
                 first_contact,
                 listeners: Listeners::default(),
                 continuity,

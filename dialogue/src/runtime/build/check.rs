@@ -139,6 +139,16 @@ pub enum BuildError {
         "a server with a cluster belongs in a tokio runtime: call `build` in an `async` function, such as `main` under `#[tokio::main]`"
     )]
     NoRuntime,
+    /// The builder has both a [store](crate::Builder::store) and a [cluster](crate::Builder::cluster).
+    #[cfg(all(feature = "sqlite", feature = "redis"))]
+    #[error(
+        "`store` and `cluster` cannot be combined: the nodes of a cluster keep their rooms in Redis; remove one of them"
+    )]
+    StoreAndCluster,
+    /// The settings of the [cluster](crate::Builder::cluster) cannot be used.
+    #[cfg(feature = "redis")]
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::redis::RedisError),
     /// The file of the [store](crate::Builder::store) does not open.
     #[cfg(feature = "sqlite")]
     #[error(transparent)]

@@ -18,7 +18,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 
 fn waiting(hub: &Arc<Hub>) -> (Arc<FakeNode>, Dialogue) {
     let node = hub.node_without_contact();
-    let dialogue = on(&hub.store).cluster(Arc::clone(&node) as _).build();
+    let dialogue = on(&hub.store).with_cluster(Arc::clone(&node) as _).build();
     (node, dialogue.expect("a server"))
 }
 
@@ -122,9 +122,9 @@ async fn calls_that_wait_too_long_fail_as_if_the_store_did_not_answer() {
 #[tokio::test(start_paused = true)]
 async fn a_declared_room_that_was_deleted_stays_so_on_a_new_node() {
     let hub = Hub::new([]);
-    let first = on(&hub.store).cluster(hub.node()).build().expect("a server");
+    let first = on(&hub.store).with_cluster(hub.node()).build().expect("a server");
     assert_eq!(first.delete_room(Hall).await, Ok(true));
-    let second = on(&hub.store).cluster(hub.node()).build().expect("a server");
+    let second = on(&hub.store).with_cluster(hub.node()).build().expect("a server");
     assert!(matches!(second.room(Hall).await, Ok(None)));
     let mut ada = peer(&second, "ada").await;
     ada.send(&json!({ "type": "join", "id": 1, "roomId": "hall" })).await;
@@ -200,7 +200,7 @@ async fn too_many_declared_rooms_are_refused_before_the_first_contact() {
     for (max_rooms, fits) in [(1, false), (2, true)] {
         let limits = Limits::default().with_max_rooms(max_rooms);
         let builder = Dialogue::builder().rooms::<Twins>().limits(limits);
-        let built = builder.cluster(Hub::new([]).node_without_contact()).build();
+        let built = builder.with_cluster(Hub::new([]).node_without_contact()).build();
         match fits {
             true => assert!(built.is_ok()),
             false => assert!(matches!(built, Err(BuildError::TooManyRooms { max_rooms: 1 }))),
@@ -211,6 +211,6 @@ async fn too_many_declared_rooms_are_refused_before_the_first_contact() {
 #[test]
 fn a_server_with_a_cluster_is_built_inside_a_runtime() {
     let hub = Hub::new([]);
-    let built = on(&hub.store).cluster(hub.node()).build();
+    let built = on(&hub.store).with_cluster(hub.node()).build();
     assert!(matches!(built, Err(BuildError::NoRuntime)));
 }

@@ -13,7 +13,7 @@ use crate::cluster::tests::{Fate, Hub};
 use crate::event::EventMessage;
 
 fn node(hub: &Arc<Hub>) -> Dialogue {
-    on(&hub.store).cluster(hub.node()).build().expect("a server")
+    on(&hub.store).with_cluster(hub.node()).build().expect("a server")
 }
 
 async fn trigger(dialogue: &Dialogue, number: u64) -> u64 {
@@ -60,7 +60,7 @@ async fn hooks_and_handlers_run_on_the_node_that_admitted_the_event() {
     let calls = [0, 1].map(|_| Arc::new(Mutex::new((0, 0))));
     let nodes = calls.each_ref().map(|calls| {
         let of_hook = Arc::clone(calls);
-        let builder = on(&hub.store).cluster(hub.node());
+        let builder = on(&hub.store).with_cluster(hub.node());
         let builder = builder.after_each(move |_, _| {
             of_hook.lock().0 += 1;
             Ok(())

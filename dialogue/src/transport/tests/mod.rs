@@ -28,6 +28,8 @@ mod pipelining;
 mod races;
 mod rate;
 mod recovery;
+#[cfg(feature = "redis")]
+mod redis;
 mod rejoin;
 mod renewal;
 mod repeats;

@@ -32,6 +32,8 @@ pub(super) fn fast() -> Timing {
         identity: Duration::from_millis(50),
         probe: Duration::from_millis(400),
         backoff: (Duration::from_millis(10), Duration::from_millis(50)),
+        changes: (Duration::from_millis(100), Duration::from_millis(500)),
+        hello: Duration::from_millis(500),
         ..Timing::default()
     }
 }

@@ -9,5 +9,24 @@ mod model;
 mod proxy;
 mod routes;
 mod scripts;
-mod server;
-mod three_servers;
+pub(crate) mod server;
+pub(crate) mod three_servers;
+
+use self::connections::fast;
+use self::server::Server;
+use self::three_servers::Cluster;
+use super::settings::Redis;
+
+/// The settings for one server, with short times.
+pub(crate) fn single(server: &Server) -> Redis {
+    Redis::connect(format!("unix://{}", server.socket().display())).timing(fast())
+}
+
+/// The settings for a Redis Cluster, with short times.
+pub(crate) fn clustered(cluster: &Cluster) -> Redis {
+    let urls = cluster
+        .servers
+        .iter()
+        .map(|(port, _)| format!("redis://127.0.0.1:{port}"));
+    Redis::cluster(urls).timing(fast())
+}

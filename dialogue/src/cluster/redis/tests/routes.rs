@@ -25,7 +25,7 @@ pub(super) async fn node(cluster: &Cluster) -> (Arc<Connections>, super::connect
         start(Redis::connect(format!("redis://127.0.0.1:{}", cluster.servers[1].0)).timing(fast()));
     connected(&connections).await;
     let keys = Keys::new("dialogue", 0, 256).unwrap();
-    connections.agreed(keys.clone());
+    connections.agreed(&keys);
     for partition in keys.partitions() {
         until(|| connections.identity(partition)).await;
     }

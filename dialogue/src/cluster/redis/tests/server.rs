@@ -6,20 +6,20 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: PathBuf,
     process: Child,
     settings: Vec<String>,
-    pub(super) client: redis::Client,
+    pub(crate) client: redis::Client,
 }
 
 impl Server {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
     /// With more settings.
-    pub(super) fn with(settings: &[&str]) -> Self {
+    pub(crate) fn with(settings: &[&str]) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "dialogue-redis-{}-{}",
@@ -55,34 +55,34 @@ impl Server {
     }
 
     /// Ends the process.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let _ended_already = self.process.kill();
         self.process.wait().unwrap();
     }
 
     /// Ends the process, and starts another one in the same folder.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.stop();
         self.process = launch(&self.folder, &self.settings);
         self.until_ready();
     }
 
     /// Sends a signal to the process, such as `-STOP`.
-    pub(super) fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
-    pub(super) fn client_with_password(&self, password: &str) -> redis::Connection {
+    pub(crate) fn client_with_password(&self, password: &str) -> redis::Connection {
         let url = format!("redis+unix://{}?pass={password}", self.socket().display());
         redis::Client::open(url).unwrap().get_connection().unwrap()
     }
 
-    pub(super) fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.join("s")
     }
 
-    pub(super) fn connect(&self) -> redis::Connection {
+    pub(crate) fn connect(&self) -> redis::Connection {
         self.client.get_connection().unwrap()
     }
 }

@@ -9,12 +9,12 @@ use redis::Value;
 
 use super::server::Server;
 
-pub(super) struct Cluster {
-    pub(super) servers: Vec<(String, Server)>,
+pub(crate) struct Cluster {
+    pub(crate) servers: Vec<(String, Server)>,
 }
 
 impl Cluster {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let ports = free_ports();
         let servers: Vec<_> = (0..3)
             .map(|n| {
@@ -52,7 +52,7 @@ impl Cluster {
     }
 
     /// The server that has a slot.
-    pub(super) fn owner(&self, slot: u16) -> usize {
+    pub(crate) fn owner(&self, slot: u16) -> usize {
         let reply: Vec<(u16, u16, Value)> = redis::cmd("CLUSTER")
             .arg("SLOTS")
             .query(&mut self.servers[0].1.connect())
