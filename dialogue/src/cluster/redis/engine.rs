@@ -2,13 +2,11 @@
 //!
 //! - [`parts`] is what its tasks have in common. [`followed`] has the rooms that this node follows, and [`questions`] puts
 //!   questions for their positions together.
-//! - [`begin`] does what comes before the first client. [`hello`] repeats what other nodes need, and [`contact`] tells
-//!   whether Redis can be reached.
+//! - [`begin`] does what comes before the first client, and [`hello`] repeats what other nodes need.
 //! - [`router`] takes what the connections report, and [`encode`] makes what the runtime gets of it. [`watch`] finds what the
 //!   feed has lost.
 
 mod begin;
-mod contact;
 mod encode;
 mod followed;
 mod hello;
@@ -35,11 +33,12 @@ use super::log::RedisLog;
 use super::route::Connections;
 use super::settings::Redis;
 use super::shared::LogSettings;
-use crate::cluster::{Beginning, Cluster, Contact, Feed, Position, Unfit, Volatile};
+use crate::cluster::{Beginning, Cluster, Contact, Feed, Position, Unfit, UnusedDeletion, Volatile};
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
-    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom, PerType,
-    RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredPlace, StoredRoom, StoredWindow, Wanted, Watch,
+    Answer, Append, AppendKey, Done, DurableLog, ErasedPlace, Expired, ExpiredEvent, IndexedRoom, KeyOutcome, NewRoom,
+    PerType, Place, RoomExists, RoomKey, StoreFailure, StoreHealth, StoreRun, StoredRoom, StoredWindow, UserEvents,
+    Wanted, Watch,
 };
 use crate::log::{LogBounds, LogPage, Replay};
 
@@ -78,7 +77,8 @@ impl RedisCluster {
             queue_bytes: options.queue_bytes,
         };
         let (timing, allows_eviction) = (settings.timing, settings.allow_eviction);
-        let calls: Arc<dyn Calls> = Arc::new(connections);
+        let connections = Arc::new(connections);
+        let calls: Arc<dyn Calls> = Arc::<Connections>::clone(&connections);
         let log = Arc::new(RedisLog::new(Arc::clone(&calls), log_settings, Handle::current()));
         router.set_log(&log);
         let followed = Arc::clone(&router.followed);
@@ -88,17 +88,16 @@ impl RedisCluster {
                 Arc::clone(&followed),
                 Handle::current(),
             )),
+            connections,
             calls,
             log,
             followed,
             router,
-            contact: tokio::sync::watch::channel(Contact::NotYet).0,
             timing,
             allows_eviction,
             fingerprint: options.fingerprint,
         });
-        let tasks = Arc::<Tasks>::default();
-        tasks.spawn(contact::observe_contact(Arc::clone(&parts)));
+        let tasks = Arc::default();
         Ok(Self { parts, tasks })
     }
 }
@@ -153,8 +152,13 @@ impl Cluster for RedisCluster {
         self.parts.log.publish(event);
     }
 
+    fn delete_unused_room(&self, _room: RoomKey, done: Done<Result<UnusedDeletion, StoreFailure>>) {
+        // Nothing says yet whether another node follows it.
+        done(Ok(UnusedDeletion::Used));
+    }
+
     fn contact(&self) -> tokio::sync::watch::Receiver<Contact> {
-        self.parts.contact.subscribe()
+        self.parts.calls.contact()
     }
 }
 
@@ -214,7 +218,7 @@ impl DurableLog for RedisCluster {
         self.parts.log.outcome_of(room, key)
     }
 
-    fn expired(&self, bounds: LogBounds) -> Answer<Vec<ExpiredEvent>> {
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
         self.parts.log.expired(bounds)
     }
 
@@ -230,7 +234,7 @@ impl DurableLog for RedisCluster {
         self.parts.log.revoke(user, at)
     }
 
-    fn events_of(&self, user: UserId, after: i64, limit: usize) -> Answer<Vec<StoredPlace>> {
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
         self.parts.log.events_of(user, after, limit)
     }
 

@@ -191,17 +191,6 @@ pub(super) enum ContactReply {
     Format(u64),
 }
 
-/// The reply of `fitness.lua`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fitness {
-    /// The version of Redis.
-    pub(super) version: String,
-    /// What it does when its memory is full.
-    pub(super) policy: String,
-    /// Why publishing failed, or nothing.
-    pub(super) publishing: String,
-}
-
 /// The fields of a reply, one after another.
 struct Fields<'a> {
     what: &'static str,
@@ -452,15 +441,12 @@ pub(super) fn index(reply: &Value) -> Parsed<(Bytes, Vec<(RoomId, Bytes)>)> {
     Ok((cursor, rooms))
 }
 
-/// The reply of `fitness.lua`.
-pub(super) fn fitness(reply: &Value) -> Parsed<Fitness> {
-    let mut fields = Fields::of("reply of fitness", reply)?;
-    let fitness = Fitness {
-        version: fields.text()?.to_owned(),
-        policy: fields.text()?.to_owned(),
-        publishing: fields.text()?.to_owned(),
-    };
-    fields.end(fitness)
+/// The reply of `may_publish.lua`: why not, or nothing.
+pub(super) fn may_publish(reply: &Value) -> Parsed<&str> {
+    match reply {
+        Value::BulkString(text) => str::from_utf8(text).map_err(|_| bad("reply of may_publish", reply)),
+        other => Err(bad("reply of may_publish", other)),
+    }
 }
 
 /// The reply of `hello.lua`: the fingerprints of other nodes.

@@ -140,18 +140,15 @@ impl Shared {
 
 /// A room of `T:rooms`, as the runtime's index has it. `None` if there is nothing.
 pub(super) fn indexed_room(id: RoomId, record: RoomRecordText) -> Changed<Option<IndexedRoom>> {
-    let state = match record {
+    let (incarnation, state) = match record {
         RoomRecordText::None => return Ok(None),
-        RoomRecordText::Deleted { .. } => IndexedState::Deleted,
-        RoomRecordText::Created { text, .. } => {
-            let room = RoomRecord::read(&id, &text)?.into_room(id.clone());
-            IndexedState::Created {
-                creator: room.creator,
-                holder: room.holder,
-            }
+        RoomRecordText::Deleted { own } => (own, IndexedState::Deleted),
+        RoomRecordText::Created { own, text } => {
+            let NewRoom { creator, holder, .. } = RoomRecord::read(&id, &text)?.into_room(id.clone());
+            (own, IndexedState::Created { creator, holder })
         }
     };
-    Ok(Some(IndexedRoom { id, state }))
+    Ok(Some(IndexedRoom { id, incarnation, state }))
 }
 
 fn stored_room(agreed: &Agreed, id: &RoomId, reply: RoomReply) -> Changed<StoredRoom> {

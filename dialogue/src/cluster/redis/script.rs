@@ -113,8 +113,8 @@ script!(
     INDEX = "index"
 );
 script!(
-    /// Reads whether a server can keep a log.
-    FITNESS = "fitness"
+    /// Tries whether this node may publish.
+    MAY_PUBLISH = "may_publish"
 );
 script!(
     /// Says that a node is there.
@@ -136,7 +136,7 @@ pub(super) static ALL: [&Script; 15] = [
     &TRIMMED_TAKE,
     &TRIMMED_DONE,
     &INDEX,
-    &FITNESS,
+    &MAY_PUBLISH,
     &HELLO,
 ];
 

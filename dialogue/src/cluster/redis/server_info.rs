@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::error::RedisError;
+
 /// The oldest version of Redis that has all that the scripts and the feeds need.
 const OLDEST: u32 = 7;
 
@@ -58,27 +60,27 @@ impl ServerInfo {
         })
     }
 
-    /// Why this server cannot be used until an operator changes it, with what to change.
-    pub(super) fn unfit(&self) -> Option<String> {
+    /// Why this server cannot be used until an operator changes it.
+    pub(super) fn check(&self, allows_eviction: bool) -> Result<(), RedisError> {
         let version = self
             .version
             .split('.')
             .next()
             .and_then(|major| major.parse::<u32>().ok());
         if version.is_some_and(|version| version < OLDEST) {
-            return Some(format!(
-                "Redis is version {}: install version {OLDEST} or later",
-                self.version
-            ));
+            let version = self.version.to_string();
+            return Err(RedisError::TooOld { version });
         }
-        let eviction = self.eviction.as_ref()?;
-        (eviction.max_memory > 0 && &*eviction.policy != "noeviction").then(|| {
-            format!(
-                "Redis may remove events when its memory is full, because its setting `maxmemory-policy` is `{}`: set it to \
-                 `noeviction`",
-                eviction.policy
-            )
-        })
+        match &self.eviction {
+            Some(Eviction {
+                max_memory: 1..,
+                policy,
+            }) if !allows_eviction && &**policy != "noeviction" => {
+                let policy = policy.to_string();
+                Err(RedisError::MayEvict { policy })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether calls and feeds may use a connection to this server. A replica of one server does not write, and need not
@@ -119,23 +121,25 @@ mod tests {
 
     #[test]
     fn an_old_server_and_one_that_may_remove_events_are_unfit() {
-        let unfit = |from: &str, to: &str| ServerInfo::parse(&TEXT.replace(from, to)).unwrap().unfit();
-        assert_eq!(unfit("", ""), None);
-        let reason = unfit("7.0.15", "6.2.1").unwrap();
+        let unfit = |from: &str, to: &str| ServerInfo::parse(&TEXT.replace(from, to)).unwrap().check(false).err();
+        assert!(unfit("", "").is_none());
+        let reason = unfit("7.0.15", "6.2.1").unwrap().to_string();
         assert!(reason.contains("6.2.1"), "{reason}");
         for version in ["8.4.0", "10.0", "255.255.255", "unstable"] {
-            assert_eq!(unfit("7.0.15", version), None);
+            assert!(unfit("7.0.15", version).is_none());
         }
         for policy in ["allkeys-lru", "volatile-ttl"] {
-            let reason = unfit("noeviction", policy).unwrap();
+            let reason = unfit("noeviction", policy).unwrap().to_string();
             assert!(reason.contains(policy), "{reason}");
             let unlimited = TEXT
                 .replace("noeviction", policy)
                 .replace("maxmemory:100", "maxmemory:0");
-            assert_eq!(ServerInfo::parse(&unlimited).unwrap().unfit(), None);
+            assert!(ServerInfo::parse(&unlimited).unwrap().check(false).is_ok());
+            let limited = TEXT.replace("noeviction", policy);
+            assert!(ServerInfo::parse(&limited).unwrap().check(true).is_ok());
         }
         // The server does not say it.
-        assert_eq!(unfit("maxmemory_policy", "x"), None);
+        assert!(unfit("maxmemory_policy", "x").is_none());
     }
 
     #[test]

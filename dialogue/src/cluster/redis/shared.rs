@@ -253,7 +253,7 @@ pub(super) fn own_part(epoch: &str) -> &str {
 
 /// The incarnation of a room as the runtime knows it, by an epoch or its own part.
 pub(super) fn incarnation(epoch: &str) -> Arc<str> {
-    format!("{}.", own_part(epoch)).into()
+    own_part(epoch).into()
 }
 
 pub(super) fn text(text: impl AsRef<str>) -> Bytes {

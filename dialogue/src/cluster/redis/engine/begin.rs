@@ -10,17 +10,14 @@ use tokio::time::sleep;
 
 use super::parts::Parts;
 use super::watch::{AllSeen, look_first};
-use crate::cluster::Beginning;
 use crate::cluster::redis::calls::CallError;
 use crate::cluster::redis::error::RedisError;
-use crate::cluster::redis::keys::{Partition, contact_key};
-use crate::cluster::redis::reply::{self, Fitness};
+use crate::cluster::redis::keys::{Keys, Partition};
+use crate::cluster::redis::reply;
 use crate::cluster::redis::script;
 use crate::cluster::redis::shared::{FORMAT, NoAgreement, text};
+use crate::cluster::{Beginning, Contact};
 use crate::log::durable::{DurableLog, IndexedRoom, StoreFailure};
-
-/// The oldest version of Redis whose scripts may publish to shards.
-const OLDEST_VERSION: u32 = 7;
 
 /// The pauses between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -66,8 +63,12 @@ pub(super) async fn begin(parts: Arc<Parts>) -> Result<(Beginning, AllSeen), Red
 
 async fn attempt(parts: &Parts) -> Result<(Vec<IndexedRoom>, AllSeen), Trouble> {
     let no_contact = || Trouble::Passing("no connection".to_owned());
-    parts.identity(Partition::META).ok_or_else(no_contact)?;
-    check_fitness(parts, Partition::META, None).await?;
+    // In a cluster, all servers.
+    let mut contact = parts.calls.contact();
+    drop(contact.wait_for(|contact| *contact == Contact::Connected).await);
+    for (_, server) in parts.connections.servers() {
+        server.check(parts.allows_eviction).map_err(Trouble::Lasting)?;
+    }
     agree(parts).await?;
     let keys = &parts.agreed()?.keys;
     parts.calls.agreed(keys);
@@ -79,7 +80,7 @@ async fn attempt(parts: &Parts) -> Result<(Vec<IndexedRoom>, AllSeen), Trouble> 
         servers.entry(server).or_insert(partition);
     }
     for partition in servers.into_values() {
-        check_fitness(parts, partition, Some(keys.silent_channel(partition))).await?;
+        check_publishing(parts, keys, partition).await?;
     }
     // What comes later is told, so the index lacks nothing.
     let channels = keys.partitions();
@@ -108,41 +109,26 @@ async fn agree(parts: &Parts) -> Result<(), Trouble> {
     }
 }
 
-/// Checks a server: its version, what it does when its memory is full, and whether this node may publish there.
-async fn check_fitness(parts: &Parts, partition: Partition, channel: Option<Bytes>) -> Result<(), Trouble> {
+/// Checks whether this node may publish on a server.
+async fn check_publishing(parts: &Parts, keys: &Keys, partition: Partition) -> Result<(), Trouble> {
     let args = vec![
         text(parts.calls.publish_command()),
         Bytes::new(),
         Bytes::new(),
-        channel.unwrap_or_default(),
+        keys.silent_channel(partition),
     ];
-    let keys = match partition {
-        Partition::META => vec![contact_key(&parts.shared().settings.prefix)],
-        partition => vec![parts.agreed()?.keys.log(partition)],
-    };
-    let reply = parts.calls.call(partition, &script::FITNESS, keys, args).await;
+    let reply = parts
+        .calls
+        .call(partition, &script::MAY_PUBLISH, vec![keys.log(partition)], args)
+        .await;
     let reply = reply.map_err(|error| trouble(&error))?;
-    let fitness = reply::fitness(&reply).map_err(|error| Trouble::Passing(error.to_string()))?;
-    judge(fitness, parts.allows_eviction).map_err(Trouble::Lasting)
-}
-
-fn judge(fitness: Fitness, allows_eviction: bool) -> Result<(), RedisError> {
-    let Fitness {
-        version,
-        policy,
-        publishing,
-    } = fitness;
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if major.is_some_and(|major| major < OLDEST_VERSION) {
-        return Err(RedisError::TooOld { version });
+    match reply::may_publish(&reply).map_err(|error| Trouble::Passing(error.to_string()))? {
+        "" => Ok(()),
+        reason => {
+            let reason = reason.to_owned();
+            Err(Trouble::Lasting(RedisError::NotPermitted { reason }))
+        }
     }
-    if !allows_eviction && !policy.is_empty() && policy != "noeviction" {
-        return Err(RedisError::MayEvict { policy });
-    }
-    if !publishing.is_empty() {
-        return Err(RedisError::NotPermitted { reason: publishing });
-    }
-    Ok(())
 }
 
 fn trouble(error: &CallError) -> Trouble {
@@ -152,29 +138,5 @@ fn trouble(error: &CallError) -> Trouble {
             Trouble::Lasting(RedisError::NotPermitted { reason })
         }
         _ => Trouble::Passing(reason),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fitness(version: &str, policy: &str, publishing: &str) -> Fitness {
-        Fitness {
-            version: version.to_owned(),
-            policy: policy.to_owned(),
-            publishing: publishing.to_owned(),
-        }
-    }
-
-    #[test]
-    fn an_unfit_redis_is_refused_with_a_remedy() {
-        let text = |fitness, allows| judge(fitness, allows).unwrap_err().to_string();
-        assert!(judge(fitness("7.0.15", "noeviction", ""), false).is_ok());
-        assert!(judge(fitness("8.2.1", "allkeys-lru", ""), true).is_ok());
-        assert!(text(fitness("6.2.7", "noeviction", ""), true).contains("version 7"));
-        assert!(text(fitness("7.0.15", "volatile-lru", ""), false).contains("`noeviction`"));
-        let refused = fitness("7.0.15", "noeviction", "NOPERM this user has no permissions");
-        assert!(text(refused, false).contains("NOPERM"));
     }
 }

@@ -4,27 +4,28 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
 
 use super::followed::{Followed, OneRoom};
 use super::questions::Questions;
 use super::router::Router;
+use crate::cluster::Position;
 use crate::cluster::redis::calls::{CallError, Calls};
 use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::log::RedisLog;
+use crate::cluster::redis::route::Connections;
 use crate::cluster::redis::settings::Timing;
 use crate::cluster::redis::shared::{Agreed, Shared, call_failure};
-use crate::cluster::{Contact, Position};
 use crate::id::RoomId;
 use crate::log::durable::{Answer, StoreFailure};
 
 pub(super) struct Parts {
+    pub(super) connections: Arc<Connections>,
+    /// The same.
     pub(super) calls: Arc<dyn Calls>,
     pub(super) log: Arc<RedisLog>,
     pub(super) followed: Arc<Followed>,
     pub(super) questions: Arc<Questions>,
     pub(super) router: Arc<Router>,
-    pub(super) contact: watch::Sender<Contact>,
     pub(super) timing: Timing,
     pub(super) allows_eviction: bool,
     /// The fingerprint of the contract of this node.

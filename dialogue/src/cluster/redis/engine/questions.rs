@@ -9,10 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::followed::Followed;
-use crate::cluster::Position;
 use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::reply::RoomPosition;
 use crate::cluster::redis::shared::{Shared, failed, incarnation};
+use crate::cluster::{Erasures, Position};
 use crate::id::RoomId;
 use crate::log::durable::{Answer, RoomKey, StoreFailure};
 
@@ -122,6 +122,7 @@ impl Questions {
                 incarnation: incarnation(&epoch),
                 epoch,
                 seq,
+                erasures: Erasures::default(),
             }),
             RoomPosition::Foreign => Err(failed(format!("the data of room {room} is not ours"))),
             RoomPosition::Gone => Err(failed(format!("room {room} has no position"))),

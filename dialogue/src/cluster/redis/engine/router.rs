@@ -108,7 +108,14 @@ impl Router {
             } => {
                 self.followed.note_heard(channel, position);
                 if let Some(feed) = self.feed.get() {
-                    feed.erased(room, Erased { epoch, numbers });
+                    feed.erased(
+                        room,
+                        Erased {
+                            epoch,
+                            numbers,
+                            count: 0,
+                        },
+                    );
                 }
             }
             RoomMessage::Deleted { own, position } => {

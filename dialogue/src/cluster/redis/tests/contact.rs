@@ -58,14 +58,14 @@ async fn servers_say_what_they_are() {
     let (connections, _events) = start(unix(&server));
     connected(&connections).await;
     let servers = connections.servers();
-    assert_eq!(servers[0].1.unfit(), None);
+    assert!(servers[0].1.check(false).is_ok());
     let version: Vec<_> = servers[0].1.version.split('.').collect();
     assert!(version.len() >= 2, "{version:?}");
     run(&server, &["CONFIG", "SET", "maxmemory", "100mb"]);
     run(&server, &["CONFIG", "SET", "maxmemory-policy", "volatile-lru"]);
     let (connections, _events) = start(unix(&server));
     connected(&connections).await;
-    let unfit = connections.servers()[0].1.unfit().unwrap();
+    let unfit = connections.servers()[0].1.check(false).unwrap_err().to_string();
     assert!(
         unfit.contains("volatile-lru") && unfit.contains("noeviction"),
         "{unfit}"
