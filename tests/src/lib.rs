@@ -9,6 +9,7 @@ mod client;
 mod executable;
 mod fixture;
 mod folder;
+pub mod proxy;
 pub mod raw;
 mod record;
 pub mod repository;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use dialogue::DialogueClient;
 use dialogue::client::{ClientError, Joined, Recovery, RoomStream, RoomStreamError};
 use dialogue::prelude::*;
+use dialogue_tests::proxy::Proxy;
 use dialogue_tests::{Chat, Gate, Message, Project, Record, TestServer, message, until, within};
 use serde_json::{Value, json};
 
-use super::proxy::Proxy;
 use super::recovery::cuts;
 use super::script::{Script, Served, event, heard_all, joined};
 use super::{connect_to, lost};

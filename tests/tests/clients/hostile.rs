@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use dialogue::client::{ClientError, ConnectionState, RoomStreamError};
 use dialogue::{DialogueClient, EventMessage};
+use dialogue_tests::proxy::dice;
 use dialogue_tests::{Chat, Gate, Message, Record, message, until, within};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_websockets::Message as Frame;
 
-use super::proxy::dice;
 use super::script::{Script, connected, event, heard_all, joined};
 use super::{connect_to, lost, reach};
 

@@ -7,7 +7,6 @@ mod handles;
 mod hostile;
 mod offers;
 mod pacing;
-mod proxy;
 mod recovery;
 mod rejoin;
 mod script;

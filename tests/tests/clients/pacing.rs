@@ -5,10 +5,10 @@ use std::time::Duration;
 use dialogue::Limits;
 use dialogue::client::{ConnectionState, Joined};
 use dialogue::prelude::*;
+use dialogue_tests::proxy::Proxy;
 use dialogue_tests::{TestServer, until, within};
 
 use super::connect_to;
-use super::proxy::Proxy;
 
 macro_rules! events {
     ($($event:ident)*) => {

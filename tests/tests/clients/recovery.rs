@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use dialogue::client::{ClientError, ConnectionState, Recovery, RoomStreamError};
 use dialogue::prelude::*;
+use dialogue_tests::proxy::{Proxy, dice};
 use dialogue_tests::{Chat, Gate, Message, Project, Record, Rooms, TestServer, message, texts, until, within};
 
-use super::proxy::{Proxy, dice};
 use super::{connect_to, lost, reach};
 
 /// A numbered line. The room keeps more of them than any test triggers.

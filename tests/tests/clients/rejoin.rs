@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dialogue::client::{ConnectionState, Departure, Recovery};
 use dialogue::prelude::*;
+use dialogue_tests::proxy::Proxy;
 use dialogue_tests::{Chat, Project, Record, Rooms, TestServer, message, until, within};
 use serde_json::json;
 
-use super::proxy::Proxy;
 use super::script::{Script, connected};
 use super::{connect_to, lost, reach};
 
