@@ -1,0 +1,46 @@
+//! A process that ends with the test, also after a panic.
+
+use std::process::{Child, Command};
+
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let started = command.spawn();
+        Self(started.unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program())))
+    }
+
+    /// The process with its pipes.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// Sends SIGKILL, which no program can handle, and waits for the end.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        self.0.wait().expect("it has ended");
+    }
+
+    /// SIGSTOP: the process does nothing more, and its connections stay open.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
+        assert!(sent.expect("kill starts").success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
