@@ -69,7 +69,11 @@ pub(crate) trait Cluster: DurableLog {
     fn position(&self, room: RoomId) -> Answer<Position>;
 
     /// Hands over an event without history, in order with the appends of this node in the room. Every node applies it when
-    /// the feed brings it, this one too: in [`Feed::entries`]. `done` is called exactly once.
+    /// the feed brings it, this one too: in [`Feed::entries`].
+    ///
+    /// `done` is called exactly once. With [`Published::Sent`], it is called after this node's feed has brought the event, or
+    /// soon after the log's answer if the feed is late (100 ms): the sender's next event is handed over then. The feed
+    /// brings an event without history at most once.
     fn publish(&self, event: Volatile);
 
     /// Whether the log can be reached.
@@ -89,6 +93,13 @@ pub(crate) trait Feed: Send + Sync {
     /// Something may have been missed: the room has another epoch, messages were dropped because too many waited, or the
     /// subscription was made again. The runtime asks for the position.
     fn check(&self, room: &RoomId);
+
+    /// The log says that it has renewed a room's epoch: `seq` was the last number when this epoch began. The runtime asks for the
+    /// position, and believes what this says only if the room still has this epoch.
+    fn renewed(&self, room: &RoomId, epoch: &Arc<str>, seq: u64) {
+        let _ = (epoch, seq);
+        self.check(room);
+    }
 
     /// This incarnation of a room was created, by this node or another one. It may be deleted again by now.
     fn created(&self, room: &RoomId, incarnation: &str);
