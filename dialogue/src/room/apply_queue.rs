@@ -32,9 +32,9 @@ pub(crate) struct LogEntry {
 pub(crate) enum LogPlace {
     /// It is the event with this number. Every event before it is applied first.
     Event(u64),
-    /// It repeats the event with this number: that one and every event before it are applied first. It says nothing of the
-    /// end of the log.
-    Repeats(u64),
+    /// It comes after the event with this number: that one and every event before it are applied first. It may be far from
+    /// the end of the log.
+    After(u64),
     /// It has no number. It is applied when everything that was queued before it has been.
     Unnumbered,
 }
@@ -44,7 +44,7 @@ impl LogPlace {
     fn after(self) -> u64 {
         match self {
             Self::Event(seq) => seq - 1,
-            Self::Repeats(seq) => seq,
+            Self::After(seq) => seq,
             Self::Unnumbered => 0,
         }
     }
@@ -321,12 +321,12 @@ mod tests {
 
     #[test]
     fn events_come_in_the_order_of_their_numbers_and_others_behind_what_was_queued_before() {
-        use LogPlace::{Event, Repeats, Unnumbered};
+        use LogPlace::{After, Event, Unnumbered};
         let queue = ApplyQueue::default();
-        for place in [Event(3), Unnumbered, Event(1), Repeats(4), Event(2), Event(4)] {
+        for place in [Event(3), Unnumbered, Event(1), After(4), Event(2), Event(4)] {
             queue.push(entry(place, None));
         }
-        let order = [Event(1), Event(2), Event(3), Unnumbered, Event(4), Repeats(4)];
+        let order = [Event(1), Event(2), Event(3), Unnumbered, Event(4), After(4)];
         assert_eq!(drain(&queue, 0), (order.to_vec(), 0));
     }
 

@@ -81,6 +81,8 @@ pub(crate) struct Hub {
     erasures: Mutex<HashMap<RoomKey, Erasures>>,
     /// How often each node follows each room.
     following: Mutex<HashMap<(RoomId, usize), usize>>,
+    /// Of the next events without history. Without one, an event is sent.
+    published: Mutex<VecDeque<Published>>,
 }
 
 impl Hub {
@@ -91,7 +93,13 @@ impl Hub {
             fates: Mutex::new(fates.into_iter().collect()),
             erasures: Mutex::default(),
             following: Mutex::default(),
+            published: Mutex::default(),
         })
+    }
+
+    /// Decides what becomes of the next events without history. One whose outcome is unknown is sent all the same.
+    pub(crate) fn plan_published(&self, outcomes: impl IntoIterator<Item = Published>) {
+        self.published.lock().extend(outcomes);
     }
 
     /// One more node, before its server is built. It reaches the store at once.
@@ -279,19 +287,27 @@ impl Cluster for FakeNode {
         if let Some(failure) = self.failure() {
             return (event.done)(Published::NotSent(failure));
         }
-        let epoch = Arc::clone(&event.room.epoch);
-        let stored = StoredEvent {
-            event: event.event,
-            seq: None,
-            body: event.frame.text.clone(),
-        };
-        let events = vec![FeedEvent {
-            stored,
-            frame: event.frame,
-        }];
-        let batch = FeedBatch { epoch, seq: 0, events };
-        self.hub.broadcast(usize::MAX, &event.room.id, &batch);
-        (event.done)(Published::Sent);
+        let Volatile {
+            room,
+            event,
+            frame,
+            ticket,
+            done,
+            ..
+        } = event;
+        let outcome = self.hub.published.lock().pop_front().unwrap_or(Published::Sent);
+        if ticket.begin() && matches!(outcome, Published::Sent | Published::Unknown(_)) {
+            let stored = StoredEvent {
+                event,
+                seq: None,
+                body: frame.text.clone(),
+            };
+            let events = vec![FeedEvent { stored, frame }];
+            let (epoch, seq) = self.hub.store.end_of(&room.id);
+            self.hub
+                .broadcast(usize::MAX, &room.id, &FeedBatch { epoch, seq, events });
+        }
+        done(outcome);
     }
 
     fn contact(&self) -> watch::Receiver<Contact> {

@@ -20,6 +20,7 @@ pub(crate) struct Counters {
     pub(super) handler_lag: Arc<HandlerLag>,
     pub(super) store_refused: Counter,
     pub(super) store_unknown: Counter,
+    pub(super) not_sent: Counter,
 }
 
 /// A number that only grows.
@@ -53,6 +54,7 @@ impl Counters {
         StoreStats {
             refused: self.store_refused.value(),
             unknown: self.store_unknown.value(),
+            not_sent: self.not_sent.value(),
             ..StoreStats::default()
         }
     }

@@ -231,6 +231,11 @@ impl Observe {
         self.counters.store_unknown.add(1);
     }
 
+    /// An event without history reaches only this node.
+    pub(crate) fn not_sent(&self) {
+        self.counters.not_sent.add(1);
+    }
+
     /// A hook or handler failed.
     pub(crate) fn hook_failed(&self, hook: &'static str, error: impl FnOnce() -> String, involved: Involved<'_>) {
         self.counters.hook_failures.add(1);

@@ -66,6 +66,9 @@ pub struct StoreStats {
     /// Triggers since the start of which the store did not say whether it had accepted them
     /// ([`TriggerError::Unknown`](crate::TriggerError::Unknown)).
     pub unknown: u64,
+    /// Events without history since the start that reached only this server's members, because the store that several servers
+    /// share could not be reached.
+    pub not_sent: u64,
     /// Bytes of the events in the store, as JSON text.
     pub bytes: u64,
 }

@@ -1,4 +1,5 @@
 //! The second step of publishing with a store: an admitted event is handed over to it, and its trigger waits for the outcome.
+//! If several nodes share the store, so is an event without history: the store passes it on to all of them.
 //!
 //! The store numbers the event, and accepts it by storing it. From the hand-over on, nothing that happens to the trigger
 //! changes what happens to the event, but for its deadline: an event that still waits then is withdrawn.
@@ -10,9 +11,10 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::admit::{self, Admitted};
-use super::conclude::{HandedOver, OnItsWay};
+use super::conclude::{HandedOver, OnItsWay, Outcome};
 use super::draft::Rejected;
 use super::sequence::check;
+use crate::cluster::{Published, Volatile};
 use crate::connection::ClientState;
 use crate::delivery::Delivery;
 use crate::log::durable::{Append, Appended, Ticket};
@@ -28,7 +30,7 @@ use crate::serial::spawn_job;
 use crate::store_failure::StoreFailure;
 
 /// Hands an event over to the store, and waits until it has been applied here or is rejected. `limit` is how many of its
-/// type are kept in memory.
+/// type are kept in memory; `None` for an event without history, in a cluster.
 ///
 /// Safe to drop: the event is handed over, with everything that belongs to it, or not.
 pub(super) async fn append(
@@ -37,7 +39,7 @@ pub(super) async fn append(
     sender: Option<&Arc<ClientState>>,
     admitted: Admitted,
     receipt: Option<&Receipt>,
-    limit: usize,
+    limit: Option<usize>,
 ) -> Result<Delivery, Rejected> {
     ensure_loaded(core, room).await.map_err(Rejected::NotAccepted)?;
     let deadline = Instant::now() + core.limits.append_deadline;
@@ -49,6 +51,8 @@ pub(super) async fn append(
         Err(_) => {
             let failure = timed_out(core.limits.append_deadline);
             match waiting.append.withdraw(&core.observe, failure.clone()) {
+                // This node delivers it now.
+                true if limit.is_none() => answer.await.unwrap_or_else(|_| Err(Rejected::Unknown(lost()))),
                 true => Err(Rejected::NotAccepted(failure)),
                 false => Err(Rejected::Unknown(failure)),
             }
@@ -87,7 +91,7 @@ fn hand_over(
     sender: Option<&Arc<ClientState>>,
     admitted: Admitted,
     receipt: Option<&Receipt>,
-    limit: usize,
+    limit: Option<usize>,
     deadline: Instant,
 ) -> Result<(Waiting, Answer), Rejected> {
     let Admitted {
@@ -113,6 +117,7 @@ fn hand_over(
     let append_key = hold.as_ref().map(|hold| hold.append_key());
     let pending = Arc::new(PendingAppend {
         ticket: Arc::clone(&ticket),
+        has_history: limit.is_some(),
         handed_over: Mutex::new(Some(HandedOver {
             core: Arc::clone(core),
             on_its_way: OnItsWay::begin(room, &mut state, sender, deadline),
@@ -127,16 +132,26 @@ fn hand_over(
     });
     let of_store = Arc::clone(&pending);
     // Under the room's lock: when the server has stopped, every event that it has accepted is in the store.
-    store.append(Append {
-        room: room_key(room),
-        event,
-        from,
-        prepared,
-        key: append_key,
-        keep: core.history.window(limit),
-        ticket,
-        done: Box::new(move |outcome| of_store.settle(outcome)),
-    });
+    match &core.cluster {
+        Some(cluster) if limit.is_none() => cluster.publish(Volatile {
+            room: room_key(room),
+            event,
+            from,
+            frame: prepared.finish(None),
+            ticket,
+            done: Box::new(move |published| of_store.settle(Outcome::Published(published))),
+        }),
+        _ => store.append(Append {
+            room: room_key(room),
+            event,
+            from,
+            prepared,
+            key: append_key,
+            keep: core.history.window(limit.unwrap_or_default()),
+            ticket,
+            done: Box::new(move |appended| of_store.settle(Outcome::Appended(appended))),
+        }),
+    }
     drop(state);
     let waiting = Waiting {
         append: pending,
@@ -149,12 +164,13 @@ fn hand_over(
 /// An event that the store has. Its outcome is applied once, whoever knows it first.
 pub(super) struct PendingAppend {
     ticket: Arc<Ticket>,
+    has_history: bool,
     handed_over: Mutex<Option<HandedOver>>,
 }
 
 impl PendingAppend {
     /// The outcome is known. Never waits: the store calls this on its own thread.
-    fn settle(&self, outcome: Appended) {
+    fn settle(&self, outcome: Outcome) {
         let handed_over = self.handed_over.lock().take();
         if let Some(handed_over) = handed_over {
             handed_over.settle(outcome);
@@ -165,7 +181,10 @@ impl PendingAppend {
     fn withdraw(&self, observe: &Observe, failure: StoreFailure) -> bool {
         let is_withdrawn = self.ticket.withdraw();
         if is_withdrawn {
-            self.settle(Appended::Refused(failure));
+            self.settle(match self.has_history {
+                true => Outcome::Appended(Appended::Refused(failure)),
+                false => Outcome::Published(Published::NotSent(failure)),
+            });
         } else if self.ticket.note_unknown() {
             observe.store_unknown();
         }
@@ -180,7 +199,10 @@ impl PendingAppend {
 /// The store must answer. If it does not, the outcome is unknown.
 impl Drop for PendingAppend {
     fn drop(&mut self) {
-        self.settle(Appended::Unknown(lost()));
+        self.settle(match self.has_history {
+            true => Outcome::Appended(Appended::Unknown(lost())),
+            false => Outcome::Published(Published::Unknown(lost())),
+        });
     }
 }
 

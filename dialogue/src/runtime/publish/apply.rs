@@ -68,6 +68,17 @@ pub(super) fn apply_at(
     })
 }
 
+/// Offers an event that a chain of `depth` hooks and handlers has triggered to handlers and streams. Its subscribers have it.
+pub(super) fn offer_at(
+    core: &Core,
+    room: &Arc<RoomCell>,
+    sender: Option<&Arc<ClientState>>,
+    message: &Arc<EventMessage>,
+    depth: usize,
+) {
+    at_depth_sync(core.lifecycle.server, depth, || offer(core, room, sender, message));
+}
+
 /// Queues an event that cannot be decoded for its subscribers.
 pub(super) fn queue_unread(state: &ServedRoomState, event: &EventName, frame: &EventFrame) {
     for client in state.local.subscribers(event) {

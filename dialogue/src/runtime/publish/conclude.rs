@@ -9,15 +9,16 @@ use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::after::call_hooks;
-use super::apply::apply_at;
+use super::apply::{apply_at, offer_at};
 use super::apply_queue::apply_in_epoch;
 use super::draft::Rejected;
+use crate::cluster::Published;
 use crate::connection::ClientState;
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::log::StoredEvent;
 use crate::log::durable::{Appended, KeyOutcome, Ticket};
-use crate::protocol::EventFrame;
+use crate::protocol::{EventFrame, EventHead};
 use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
@@ -34,8 +35,8 @@ pub(super) struct HandedOver {
     pub(super) message: EventMessage,
     /// How many hooks and handlers have led to the event.
     pub(super) depth: usize,
-    /// How many events of its type are kept in memory.
-    pub(super) limit: usize,
+    /// How many events of its type are kept in memory. `None` for an event without history.
+    pub(super) limit: Option<usize>,
     pub(super) hold: Option<KeyHold>,
     pub(super) answer: oneshot::Sender<Result<Delivery, Rejected>>,
     pub(super) ticket: Arc<Ticket>,
@@ -78,20 +79,27 @@ impl Drop for OnItsWay {
     }
 }
 
+/// What has become of an event that was handed over.
+pub(super) enum Outcome {
+    Appended(Appended),
+    /// It has no history.
+    Published(Published),
+}
+
 impl HandedOver {
     /// Queues what follows from the outcome. Never waits, and takes no lock of a room.
-    pub(super) fn settle(self, outcome: Appended) {
-        let place = match &outcome {
-            Appended::Stored { seq, .. } => LogPlace::Event(*seq),
-            Appended::Repeated { seq } => LogPlace::Repeats(*seq),
-            _ => LogPlace::Unnumbered,
+    pub(super) fn settle(self, outcome: Outcome) {
+        let (place, epoch) = match &outcome {
+            Outcome::Appended(Appended::Stored { seq, epoch, .. }) => (LogPlace::Event(*seq), epoch.clone()),
+            Outcome::Appended(Appended::Repeated { seq }) => (LogPlace::After(*seq), None),
+            // The feed has queued the event before, if it has brought it.
+            _ => (LogPlace::Unnumbered, None),
         };
         let (core, room) = (Arc::clone(&self.core), Arc::clone(&self.on_its_way.room));
-        let epoch = match &outcome {
-            Appended::Stored { epoch, .. } => epoch.clone(),
-            _ => None,
-        };
-        apply_in_epoch(&core, &room, place, epoch, move |_, _| self.conclude(outcome));
+        apply_in_epoch(&core, &room, place, epoch, move |_, _| match outcome {
+            Outcome::Appended(appended) => self.conclude(appended),
+            Outcome::Published(published) => self.conclude_without_history(published),
+        });
     }
 
     fn conclude(self, outcome: Appended) {
@@ -124,6 +132,72 @@ impl HandedOver {
         }
     }
 
+    fn conclude_without_history(self, outcome: Published) {
+        match outcome {
+            Published::Sent => self.pass_on(false),
+            Published::NotSent(failure) => {
+                self.core.observe.not_sent();
+                log_line!(
+                    DEBUG,
+                    *self.core,
+                    Involved::event(&self.message).sent_by(self.on_its_way.sender.as_deref()),
+                    "",
+                    { error = %failure, },
+                    "an event without history reaches only this node"
+                );
+                self.pass_on(true);
+            }
+            Published::NoSuchRoom => {
+                delete_at_once(&self.core, &self.on_its_way.room, None);
+                self.end(Err(Rejected::NoSuchRoom));
+            }
+            Published::Unknown(failure) => {
+                if self.ticket.note_unknown() {
+                    self.core.observe.store_unknown();
+                }
+                self.log(&failure, true);
+                // Nobody will ever know: the key cannot be used again.
+                self.hold.as_ref().inspect(|hold| hold.sequenced());
+                self.end(Err(Rejected::Unknown(failure)));
+            }
+        }
+    }
+
+    /// What follows from an event without history that members have received, or receive now if `delivers`: it was not
+    /// handed over then.
+    fn pass_on(self, delivers: bool) {
+        let Self {
+            core,
+            on_its_way,
+            message,
+            depth,
+            hold,
+            answer,
+            stays,
+            ..
+        } = self;
+        let (room, sender) = (&on_its_way.room, on_its_way.sender.as_ref());
+        let (message, delivery) = {
+            let state = room.lock();
+            let outcome = if state.record.is_deleted() {
+                (Arc::new(message), Delivery::new(0, None))
+            } else if delivers {
+                let frame = EventHead::of(&message).prepare().finish(None);
+                apply_at(&core, room, &state, sender, message, &frame, depth)
+            } else {
+                let recipients = state.local.subscribers(&message.event).count();
+                let message = Arc::new(message);
+                offer_at(&core, room, sender, &message, depth);
+                (message, Delivery::new(recipients, None))
+            };
+            hold.as_ref().inspect(|hold| hold.delivered(outcome.1));
+            outcome
+        };
+        call_hooks(&core, room, sender, message, delivery, depth);
+        drop((on_its_way, hold, stays));
+        let _ = answer.send(Ok(delivery));
+    }
+
     /// The event is stored under this number, in this epoch if the log renews epochs.
     fn apply(self, seq: u64, epoch: Option<&Arc<str>>, frame: &EventFrame) {
         let Self {
@@ -138,6 +212,7 @@ impl HandedOver {
             ..
         } = self;
         let (room, sender) = (&on_its_way.room, on_its_way.sender.as_ref());
+        let limit = limit.unwrap_or_default();
         message.seq = Some(seq);
         let (message, delivery) = {
             let mut state = room.lock();

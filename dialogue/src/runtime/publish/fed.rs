@@ -40,7 +40,7 @@ impl Feed for NodeFeed {
                 let place = match event.stored.seq {
                     Some(seq) => LogPlace::Event(seq),
                     // It comes after the events that its sender has seen.
-                    None => LogPlace::Repeats(after),
+                    None => LogPlace::After(after),
                 };
                 after = event.stored.seq.unwrap_or(after);
                 let (core, of_entry) = (Arc::clone(core), Arc::clone(room));

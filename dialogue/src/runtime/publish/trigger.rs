@@ -89,12 +89,12 @@ async fn publish_to_store(
     admitted: Admitted,
     receipt: Option<&Receipt>,
 ) -> Result<Delivery, Rejected> {
-    let history = admitted.history.limit(core.history.log.config().max_events_per_type);
-    match history {
-        Some(limit) => append::append(core, room, sender, admitted, receipt, limit).await,
-        None => {
-            append::earlier_of(core, room, sender).await?;
-            publish(core, room, sender, admitted, receipt)
+    let limit = admitted.history.limit(core.history.log.config().max_events_per_type);
+    if limit.is_none() {
+        append::earlier_of(core, room, sender).await?;
+        if core.cluster.is_none() {
+            return publish(core, room, sender, admitted, receipt);
         }
     }
+    append::append(core, room, sender, admitted, receipt, limit).await
 }

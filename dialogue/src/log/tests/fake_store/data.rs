@@ -494,6 +494,11 @@ impl Data {
         }
     }
 
+    pub(super) fn end_of(&self, id: &RoomId) -> (Arc<str>, u64) {
+        let top = self.rooms.get(id).map_or(0, |room| room.top);
+        (self.key_of(id).epoch, top)
+    }
+
     /// The numbers and the texts of a room's events.
     pub(super) fn events(&self, id: &str) -> Vec<StoredEvent> {
         let events = self.rooms.get(id).into_iter().flat_map(|room| &room.events);

@@ -376,6 +376,11 @@ impl FakeStore {
         self.data.lock().events(room)
     }
 
+    /// A room's epoch, and its last number.
+    pub(crate) fn end_of(&self, room: &RoomId) -> (Arc<str>, u64) {
+        self.data.lock().end_of(room)
+    }
+
     /// Whether the store has been closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.control.lock().is_closed

@@ -30,6 +30,11 @@ impl KeyHold {
         self.receipt.append_key()
     }
 
+    /// The event may have been delivered: nothing may run its trigger again.
+    pub(in crate::runtime) fn sequenced(&self) {
+        self.receipt.sequenced();
+    }
+
     /// The event is stored and has been applied.
     pub(in crate::runtime) fn delivered(&self, delivery: Delivery) {
         self.receipt.sequenced();

@@ -1,19 +1,46 @@
 //! Several nodes that share a log: every member receives every event once and in order, whatever happens to the feed.
 
+mod without_history;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::stored::{Hall, join, numbers, on, peer};
+use super::stored::{IDLE, join, numbers, peer};
 use super::*;
-use crate::Dialogue;
 use crate::cluster::tests::{Fate, Hub};
 use crate::event::EventMessage;
+use crate::prelude::*;
+use crate::{Builder, Limits};
+
+rooms! {
+    /// The rooms of these tests.
+    Rooms;
+
+    /// Always there.
+    Hall = "hall" {
+        events: [Plenty, Fleeting],
+        default_subscriptions: [Plenty, Fleeting],
+        sync_history_on_join: true,
+    }
+}
+
+fn builder(hub: &Arc<Hub>) -> Builder {
+    let limits = Limits::default()
+        .with_on_demand_idle(IDLE)
+        .with_replay_events(8)
+        .with_append_deadline(Duration::from_secs(3));
+    Dialogue::builder()
+        .rooms::<Rooms>()
+        .trust_client_identity()
+        .limits(limits)
+        .with_cluster(hub.node())
+}
 
 fn node(hub: &Arc<Hub>) -> Dialogue {
-    on(&hub.store).with_cluster(hub.node()).build().expect("a server")
+    builder(hub).build().expect("a server")
 }
 
 async fn trigger(dialogue: &Dialogue, number: u64) -> u64 {
@@ -60,8 +87,7 @@ async fn hooks_and_handlers_run_on_the_node_that_admitted_the_event() {
     let calls = [0, 1].map(|_| Arc::new(Mutex::new((0, 0))));
     let nodes = calls.each_ref().map(|calls| {
         let of_hook = Arc::clone(calls);
-        let builder = on(&hub.store).with_cluster(hub.node());
-        let builder = builder.after_each(move |_, _| {
+        let builder = builder(&hub).after_each(move |_, _| {
             of_hook.lock().0 += 1;
             Ok(())
         });
