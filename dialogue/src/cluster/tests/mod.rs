@@ -44,6 +44,7 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone)]
 enum Message {
     Entries(RoomId, FeedBatch),
+    Renewed(RoomId, Arc<str>, u64),
     Created(RoomId, Arc<str>),
     Deleted(RoomId, Arc<str>),
     Erased(RoomId, Erased),
@@ -53,16 +54,30 @@ impl Message {
     fn tell(&self, feed: &dyn Feed) {
         match self {
             Self::Entries(room, batch) => feed.entries(room, batch.clone()),
+            Self::Renewed(room, epoch, seq) => feed.renewed(room, epoch, *seq),
             Self::Created(room, incarnation) => feed.created(room, incarnation),
             Self::Deleted(room, incarnation) => feed.deleted(room, incarnation),
             Self::Erased(room, erased) => feed.erased(room, erased.clone()),
         }
     }
 
+    /// The room that a node must follow to get the message.
+    fn room(&self) -> Option<&RoomId> {
+        match self {
+            Self::Entries(room, _) | Self::Renewed(room, ..) | Self::Erased(room, _) => Some(room),
+            Self::Created(..) | Self::Deleted(..) => None,
+        }
+    }
+
+    /// Whether it has an event without history: such a message comes at most once.
+    fn comes_once(&self) -> bool {
+        matches!(self, Self::Entries(_, batch) if batch.events.iter().any(|event| event.stored.seq.is_none()))
+    }
+
     /// Repairs what the message changes, as a change log does.
     fn repair(&self, feed: &dyn Feed, store: &FakeStore) {
         match self {
-            Self::Entries(room, _) | Self::Erased(room, _) => feed.check(room),
+            Self::Entries(room, _) | Self::Renewed(room, ..) | Self::Erased(room, _) => feed.check(room),
             Self::Created(room, _) | Self::Deleted(room, _) => {
                 feed.check(room);
                 feed.rooms(store.index().unwrap_or_default(), &|_| true);
@@ -79,6 +94,10 @@ pub(crate) struct Hub {
     fates: Mutex<VecDeque<Fate>>,
     /// The erasures of each incarnation.
     erasures: Mutex<HashMap<RoomKey, Erasures>>,
+    /// How often the epoch of each room was renewed.
+    renewals: Mutex<HashMap<RoomId, u64>>,
+    /// How many milliseconds late the next outcomes of appends are.
+    delays: Mutex<VecDeque<u64>>,
     /// How often each node follows each room.
     following: Mutex<HashMap<(RoomId, usize), usize>>,
     /// Of the next events without history. Without one, an event is sent.
@@ -92,6 +111,8 @@ impl Hub {
             feeds: Mutex::default(),
             fates: Mutex::new(fates.into_iter().collect()),
             erasures: Mutex::default(),
+            renewals: Mutex::default(),
+            delays: Mutex::default(),
             following: Mutex::default(),
             published: Mutex::default(),
         })
@@ -114,7 +135,7 @@ impl Hub {
         let hub = Arc::clone(self);
         Arc::new(FakeNode {
             hub,
-            number: Mutex::new(0),
+            number: Mutex::new(usize::MAX),
             contact: Arc::new(watch::Sender::new(Contact::NotYet)),
             unfit: Arc::default(),
         })
@@ -123,6 +144,30 @@ impl Hub {
     /// Decides what happens to the next messages.
     pub(crate) fn plan(&self, fates: impl IntoIterator<Item = Fate>) {
         self.fates.lock().extend(fates);
+    }
+
+    /// Lets the outcomes of the next appends be late.
+    pub(crate) fn delay_outcomes(&self, milliseconds: impl IntoIterator<Item = u64>) {
+        self.delays.lock().extend(milliseconds);
+    }
+
+    /// Loses a room's newest events, as a failover does, and gives the room another epoch.
+    pub(crate) fn renew(&self, room: &RoomId, lost: u64) {
+        self.store.lose_newest(room, lost);
+        *self.renewals.lock().entry(room.clone()).or_default() += 1;
+        let (epoch, seq) = self.end_of(room);
+        self.send(usize::MAX, &Message::Renewed(room.clone(), epoch, seq));
+    }
+
+    /// A room's present epoch, as clients know it, and its last number.
+    pub(crate) fn end_of(&self, room: &RoomId) -> (Arc<str>, u64) {
+        let (own, seq) = self.store.end_of(room);
+        (self.epoch_of(room, &own), seq)
+    }
+
+    fn epoch_of(&self, room: &RoomId, own: &str) -> Arc<str> {
+        let renewals = self.renewals.lock().get(room).copied().unwrap_or_default();
+        format!("{own}{SEPARATOR}{renewals}").into()
     }
 
     /// How many nodes follow a room.
@@ -138,16 +183,23 @@ impl Hub {
         self.send(from, &Message::Entries(room.clone(), batch.clone()));
     }
 
-    /// Sends a message to every node but the node `from`.
+    fn follows(&self, node: usize, room: &RoomId) -> bool {
+        let following = self.following.lock();
+        following.get(&(room.clone(), node)).is_some_and(|count| *count > 0)
+    }
+
+    /// Sends a message to every node but the node `from`, if the node follows the room that it is about.
     fn send(&self, from: usize, message: &Message) {
         let feeds = self.feeds.lock().clone();
         for (number, feed) in feeds.into_iter().enumerate() {
-            let fate = match number == from {
-                true => Fate::IsLost,
-                false => self.fates.lock().pop_front().unwrap_or(Fate::Arrives),
+            let is_told = number != from && message.room().is_none_or(|room| self.follows(number, room));
+            let fate = match is_told {
+                false => Fate::IsLost,
+                true => self.fates.lock().pop_front().unwrap_or(Fate::Arrives),
             };
             match fate {
                 Fate::IsLost => {}
+                Fate::ArrivesTwice if message.comes_once() => message.tell(&*feed),
                 Fate::Arrives => message.tell(&*feed),
                 Fate::ArrivesTwice => {
                     message.tell(&*feed);
@@ -186,9 +238,23 @@ impl Hub {
                 of_room.latest.extend(&numbers);
                 of_room.count
             };
-            let epoch = room.epoch;
+            let epoch = self.epoch_of(&room.id, &room.epoch);
             self.send(usize::MAX, &Message::Erased(room.id, Erased { epoch, numbers, count }));
         }
+    }
+}
+
+/// Separates the two parts of an epoch.
+const SEPARATOR: char = '~';
+
+/// The key with the part of its epoch that stays.
+fn own_key(key: RoomKey) -> RoomKey {
+    match key.epoch.split_once(SEPARATOR) {
+        Some((own, _)) => RoomKey {
+            epoch: own.into(),
+            id: key.id,
+        },
+        None => key,
     }
 }
 
@@ -199,6 +265,13 @@ pub(crate) struct FakeNode {
     contact: Arc<watch::Sender<Contact>>,
     /// Why the node never begins.
     unfit: Arc<Mutex<Option<Unfit>>>,
+}
+
+impl FakeNode {
+    /// Whether a key names the present epoch of its room.
+    fn is_present(&self, key: &RoomKey) -> bool {
+        self.hub.end_of(&key.id).0 == key.epoch
+    }
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -268,13 +341,14 @@ impl Cluster for FakeNode {
         }
         let hub = Arc::clone(&self.hub);
         async move {
-            let key = hub.store.room(&room).await?.key;
+            // Fails if reads fail.
+            hub.store.room(&room).await?;
+            let (own, seq) = hub.store.end_of(&room);
+            let epoch = hub.epoch_of(&room, &own);
+            let key = RoomKey { id: room, epoch: own };
             let erasures = hub.erasures.lock().get(&key).cloned().unwrap_or_default();
-            let window = hub.store.window(key.clone(), Arc::new(|_| 0), LogBounds::NONE);
-            let (epoch, seq) = (key.epoch, window.await?.top);
-            let incarnation = Arc::clone(&epoch);
             Ok(Position {
-                incarnation,
+                incarnation: key.epoch,
                 epoch,
                 seq,
                 erasures,
@@ -303,7 +377,7 @@ impl Cluster for FakeNode {
                 body: frame.text.clone(),
             };
             let events = vec![FeedEvent { stored, frame }];
-            let (epoch, seq) = self.hub.store.end_of(&room.id);
+            let (epoch, seq) = self.hub.end_of(&room.id);
             self.hub
                 .broadcast(usize::MAX, &room.id, &FeedBatch { epoch, seq, events });
         }
@@ -321,26 +395,38 @@ impl DurableLog for FakeNode {
             return (append.done)(Appended::Refused(failure));
         }
         let (hub, number, done) = (Arc::clone(&self.hub), *self.number.lock(), append.done);
-        let (room, event) = (append.room.clone(), append.event.clone());
-        let tell = move |outcome| match outcome {
-            Appended::Stored { seq, frame, .. } => {
+        let (room, event) = (own_key(append.room), append.event.clone());
+        let id = room.id.clone();
+        let tell = move |mut outcome| {
+            if let Appended::Stored { seq, epoch, frame } = &mut outcome {
                 let stored = StoredEvent {
                     event,
-                    seq: Some(seq),
+                    seq: Some(*seq),
                     body: frame.text.clone(),
                 };
                 let events = vec![FeedEvent {
                     stored,
                     frame: frame.clone(),
                 }];
-                let epoch = Arc::clone(&room.epoch);
-                hub.broadcast(number, &room.id, &FeedBatch { epoch, seq, events });
-                let epoch = Some(Arc::clone(&room.epoch));
-                done(Appended::Stored { seq, epoch, frame });
+                let present = hub.end_of(&id).0;
+                let batch = FeedBatch {
+                    epoch: Arc::clone(&present),
+                    seq: *seq,
+                    events,
+                };
+                hub.broadcast(number, &id, &batch);
+                *epoch = Some(present);
             }
-            other => done(other),
+            match hub.delays.lock().pop_front() {
+                None | Some(0) => done(outcome),
+                Some(milliseconds) => drop(tokio::spawn(async move {
+                    sleep(Duration::from_millis(milliseconds)).await;
+                    done(outcome);
+                })),
+            }
         };
         self.hub.store.append(Append {
+            room,
             done: Box::new(tell),
             ..append
         });
@@ -390,23 +476,29 @@ impl DurableLog for FakeNode {
     }
 
     fn window(&self, room: RoomKey, per_type: PerType, bounds: LogBounds) -> Answer<StoredWindow> {
-        self.ask(|store| store.window(room, per_type, bounds))
+        self.ask(|store| store.window(own_key(room), per_type, bounds))
     }
 
     fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay> {
-        self.ask(|store| store.since(room, after, through, wanted, bounds))
+        match self.is_present(&room) {
+            true => self.ask(|store| store.since(own_key(room), after, through, wanted, bounds)),
+            false => async { Ok(Replay::Lost) }.boxed(),
+        }
     }
 
     fn newest(&self, room: RoomKey, through: u64, per_type: PerType, bounds: LogBounds) -> Answer<Vec<StoredEvent>> {
-        self.ask(|store| store.newest(room, through, per_type, bounds))
+        match self.is_present(&room) {
+            true => self.ask(|store| store.newest(own_key(room), through, per_type, bounds)),
+            false => async { Ok(Vec::new()) }.boxed(),
+        }
     }
 
     fn page(&self, room: RoomKey, event: EventName, before: u64, limit: usize, bounds: LogBounds) -> Answer<LogPage> {
-        self.ask(|store| store.page(room, event, before, limit, bounds))
+        self.ask(|store| store.page(own_key(room), event, before, limit, bounds))
     }
 
     fn outcome_of(&self, room: RoomKey, key: AppendKey) -> Answer<KeyOutcome> {
-        self.ask(|store| store.outcome_of(room, key))
+        self.ask(|store| store.outcome_of(own_key(room), key))
     }
 
     fn expired(&self, bounds: LogBounds) -> Answer<Expired> {

@@ -494,6 +494,15 @@ impl Data {
         }
     }
 
+    pub(super) fn lose_newest(&mut self, id: &RoomId, events: u64) {
+        if let Some(room) = self.rooms.get_mut(id) {
+            room.top = room.top.saturating_sub(events);
+            let top = room.top;
+            room.events.retain(|(_, stored)| number(stored) <= top);
+            self.keys.retain(|known| known.room != *id || known.seq <= top);
+        }
+    }
+
     pub(super) fn end_of(&self, id: &RoomId) -> (Arc<str>, u64) {
         let top = self.rooms.get(id).map_or(0, |room| room.top);
         (self.key_of(id).epoch, top)

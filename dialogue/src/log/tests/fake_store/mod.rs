@@ -376,6 +376,11 @@ impl FakeStore {
         self.data.lock().events(room)
     }
 
+    /// Loses a room's newest events, with their keys, as a failover may.
+    pub(crate) fn lose_newest(&self, room: &RoomId, events: u64) {
+        self.data.lock().lose_newest(room, events);
+    }
+
     /// A room's epoch, and its last number.
     pub(crate) fn end_of(&self, room: &RoomId) -> (Arc<str>, u64) {
         self.data.lock().end_of(room)
