@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 
 use crate::serial::SerialQueue;
 
@@ -106,6 +106,43 @@ struct Waiting {
     fed_bytes: usize,
     /// Whether changes of other nodes may be missing that no number in the queue reveals.
     must_check: bool,
+    /// Epochs that the log has begun, and the last number before each.
+    begun: VecDeque<(Arc<str>, u64)>,
+    /// Who waits until the room has reached the end of its log.
+    waiters: Vec<Waiter>,
+}
+
+/// Told when the room has reached the end that its log had at the next check. Dropped if the room or the server ends.
+type Waiter = oneshot::Sender<()>;
+
+/// How many beginnings of epochs are remembered at most until the next check. Only the present epoch's is needed.
+const MAX_BEGUN: usize = 8;
+
+/// What a check takes out of the queue.
+pub(crate) struct BeginningCheck {
+    /// The changes that are not of the room's present epoch.
+    pub(crate) others: Vec<LogEntry>,
+    begun: VecDeque<(Arc<str>, u64)>,
+    pub(crate) waiters: Vec<Waiter>,
+}
+
+impl BeginningCheck {
+    /// The last number before an epoch, as far as that is known: what follows can be applied event by event.
+    pub(crate) fn begin_of(&self, epoch: &str) -> Option<u64> {
+        let told = self
+            .begun
+            .iter()
+            .find(|(begun, _)| **begun == *epoch)
+            .map(|(_, seq)| *seq);
+        let is_of_it = |entry: &&LogEntry| entry.epoch.as_ref().is_some_and(|own| **own == *epoch);
+        let first = self
+            .others
+            .iter()
+            .filter(is_of_it)
+            .map(|entry| entry.place.after())
+            .min();
+        told.or(first)
+    }
 }
 
 impl Waiting {
@@ -163,11 +200,33 @@ impl ApplyQueue {
         self.pushed.notify_one();
     }
 
+    /// The same, if the log says that it has begun an epoch after this number.
+    pub(crate) fn request_check_of(&self, epoch: &Arc<str>, seq: u64) {
+        let mut waiting = self.waiting.lock();
+        waiting.must_check = true;
+        if waiting.begun.len() >= MAX_BEGUN {
+            waiting.begun.pop_front();
+        }
+        waiting.begun.push_back((Arc::clone(epoch), seq));
+        drop(waiting);
+        self.pushed.notify_one();
+    }
+
+    /// The same. Tells `waiter` when the room has reached the end that its log has then.
+    pub(crate) fn request_check_for(&self, waiter: Waiter) {
+        let mut waiting = self.waiting.lock();
+        waiting.must_check = true;
+        waiting.waiters.push(waiter);
+        drop(waiting);
+        self.pushed.notify_one();
+    }
+
     /// The worker asks for the room's position now: whatever is queued from now on may need another check. Takes out the changes
-    /// that are not of the room's present epoch. If the check fails, the worker must [ask](Self::request_check) again.
-    pub(crate) fn begin_check(&self, epoch: &str) -> Vec<LogEntry> {
+    /// that are not of the room's present epoch. If the check fails, the worker must [undo](Self::undo_check) this.
+    pub(crate) fn begin_check(&self, epoch: &str) -> BeginningCheck {
         let mut waiting = self.waiting.lock();
         waiting.must_check = false;
+        let (begun, waiters) = (std::mem::take(&mut waiting.begun), std::mem::take(&mut waiting.waiters));
         let mut others = Vec::new();
         let mut index = 0;
         while let Some(entry) = waiting.changes.get(index) {
@@ -177,7 +236,21 @@ impl ApplyQueue {
                 others.push(entry);
             }
         }
-        others
+        BeginningCheck { others, begun, waiters }
+    }
+
+    /// The room's position is still not known.
+    pub(crate) fn undo_check(&self, check: BeginningCheck) {
+        self.put_back(check.others);
+        let mut waiting = self.waiting.lock();
+        waiting.must_check = true;
+        for begun in check.begun.into_iter().rev() {
+            waiting.begun.push_front(begun);
+        }
+        waiting.begun.truncate(MAX_BEGUN);
+        waiting
+            .waiters
+            .extend(check.waiters.into_iter().filter(|waiter| !waiter.is_closed()));
     }
 
     /// Puts changes back that a check has taken out, before all others.
@@ -351,7 +424,7 @@ mod tests {
         assert!(!must_check(&queue));
         assert_eq!(queue.push_fed(entry(LogPlace::Unnumbered, Some(10))), 1_001);
         assert!(must_check(&queue));
-        assert_eq!(queue.begin_check("e").len(), 0);
+        assert_eq!(queue.begin_check("e").others.len(), 0);
         assert!(!must_check(&queue));
         assert_eq!(drain(&queue, 6), (vec![LogPlace::Event(7)], 0));
         // They have left no bytes behind.
@@ -392,9 +465,10 @@ mod tests {
         );
         queue.push(other(3));
         queue.push(entry(LogPlace::Event(3), None));
-        let others = queue.begin_check("e");
-        assert_eq!(others.len(), 1, "the change of the other epoch");
-        queue.put_back(others);
+        let check = queue.begin_check("e");
+        assert_eq!(check.others.len(), 1, "the change of the other epoch");
+        assert_eq!(check.begin_of("f"), Some(2));
+        queue.put_back(check.others);
         assert!(matches!(queue.next("e", 2), NextChange::Check));
         drop(queue.begin_check("e"));
         assert_eq!(drain(&queue, 2), (vec![LogPlace::Event(3)], 0));

@@ -1,6 +1,7 @@
 //! One room of the server: its identity, its configuration, and its state behind a lock.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::{Mutex, MutexGuard};
@@ -34,10 +35,13 @@ pub(crate) struct RoomCell {
     pub(crate) hooks: SerialQueue,
     /// The changes of the log that wait to be applied. Empty without a store.
     applying: OnceLock<Box<ApplyQueue>>,
-    /// Whether the log was loaded from the store. Without a store, nobody asks.
-    pub(crate) loaded: OnceCell<()>,
+    /// Whether the log was loaded from the store, and what is dropped with the room then. Without a store, nobody asks.
+    pub(crate) loaded: OnceCell<Loaded>,
     state: Mutex<ServedRoomState>,
 }
+
+/// What belongs to a room as long as its log is in use here.
+pub(crate) type Loaded = Option<Box<dyn fmt::Debug + Send + Sync>>;
 
 /// How a room was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

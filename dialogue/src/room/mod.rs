@@ -61,8 +61,8 @@ pub(crate) use declaration::{DeclaredEvents, DefaultSubscriptions, IdPattern, Ro
 pub(crate) use typed::RoomRef;
 #[cfg(feature = "runtime")]
 pub(crate) use {
-    apply_queue::{LogEntry, LogPlace, NextChange},
-    cell::{Origin, RoomCell, ServedRoomState},
+    apply_queue::{BeginningCheck, LogEntry, LogPlace, NextChange},
+    cell::{Loaded, Origin, RoomCell, ServedRoomState},
     config::{RoomPlan, RoomTemplate},
     policy::{EventPolicy, KnownEvents, Party},
     record::{NoSeat, RoomRecord},

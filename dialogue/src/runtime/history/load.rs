@@ -1,8 +1,10 @@
 //! Reads of the store: a room's window when its log is first used in this process, and what a join needs beyond it.
 
+use super::followed::Followed;
+use super::key::room_key_in;
 use super::prefetch::{ReadAhead, ReadFirst};
 use crate::log::StoreFailure;
-use crate::room::{Origin, RoomCell, ServedRoomState};
+use crate::room::{Loaded, Origin, RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 
@@ -18,7 +20,7 @@ pub(in crate::runtime) async fn ensure_loaded(core: &Core, room: &RoomCell) -> R
     }
     // In a box, because it happens once for each room.
     match Box::pin(room.loaded.get_or_try_init(|| load(core, room))).await {
-        Ok(()) | Err(NotLoaded::Absent) => Ok(()),
+        Ok(_) | Err(NotLoaded::Absent) => Ok(()),
         Err(NotLoaded::Store(failure)) => Err(failure),
     }
 }
@@ -36,7 +38,7 @@ impl From<StoreFailure> for NotLoaded {
     }
 }
 
-async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
+async fn load(core: &Core, room: &RoomCell) -> Result<Loaded, NotLoaded> {
     if let (Origin::OnDemand, Some(durable)) = (room.origin, &core.history.durable) {
         if !room.is_present(&room.lock()) {
             return Err(NotLoaded::Absent);
@@ -47,13 +49,13 @@ async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
             return Err(NotLoaded::Absent);
         }
     }
-    let begins = match &core.cluster {
-        None => load_again(core, room, None, |_| true).await?,
+    let (begins, loaded): (_, Loaded) = match &core.cluster {
+        None => (load_again(core, room, None, |_| true).await?, None),
         Some(cluster) => {
             // From here on, the feed brings what the window lacks.
+            let followed = Followed::new(cluster, &room.id);
             let position = read_within_deadline(core, cluster.follow(room.id.clone())).await?;
             if position.incarnation != room.incarnation {
-                cluster.unfollow(&room.id);
                 return Err(NotLoaded::Absent);
             }
             let begin = |state: &mut ServedRoomState| {
@@ -61,11 +63,11 @@ async fn load(core: &Core, room: &RoomCell) -> Result<(), NotLoaded> {
                 let _is_known = state.record.renew(&position.epoch);
                 true
             };
-            load_again(core, room, None, begin).await?
+            (load_again(core, room, None, begin).await?, Some(Box::new(followed)))
         }
     };
     match begins {
-        true => Ok(()),
+        true => Ok(loaded),
         false => Err(NotLoaded::Absent),
     }
 }
@@ -111,7 +113,7 @@ pub(in crate::runtime) async fn read_ahead(
     first: ReadFirst,
     ahead: &mut ReadAhead,
 ) -> Result<(), StoreFailure> {
-    if let Some(answer) = core.history.read(room, &first) {
+    if let Some(answer) = core.history.read(room, room_key_in(core, room, &first.epoch), &first) {
         let answer = read_within_deadline(core, answer).await?;
         ahead.note(first, answer);
     }

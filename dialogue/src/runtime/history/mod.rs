@@ -3,7 +3,9 @@
 pub(super) mod alarm;
 pub(super) mod archive;
 pub(super) mod error;
+mod followed;
 pub(super) mod keep;
+pub(super) mod key;
 pub(super) mod load;
 pub(super) mod page;
 pub(super) mod prefetch;

@@ -3,6 +3,7 @@
 //! Owns what was read. [`super::replay`] decides what is missing, and puts both together under the room's lock.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::id::EventName;
 use crate::log::{LogBounds, Replay, StoredEvent};
@@ -16,11 +17,19 @@ const MOST_READS: usize = 2;
 #[derive(Debug)]
 pub(in crate::runtime) struct ReadFirst {
     pub(super) what: Earlier,
+    /// The room's epoch. What is read counts in this one only.
+    pub(super) epoch: Arc<str>,
     /// The room's last number. The window has what follows.
     pub(super) through: u64,
     pub(super) subscriptions: Subscriptions,
     /// How many times the store had erased events before.
     pub(super) erasures: u64,
+}
+
+impl ReadFirst {
+    fn is_for(&self, epoch: &str, subscriptions: &Subscriptions) -> bool {
+        *self.epoch == *epoch && self.subscriptions == *subscriptions
+    }
 }
 
 /// Events that the window lacks.
@@ -88,29 +97,26 @@ impl ReadAhead {
         self.reads += 1;
     }
 
-    /// The events since a number, if they were read for these subscriptions.
-    pub(super) fn since(&self, after: u64, subscriptions: &Subscriptions) -> Option<&ReadEvents> {
-        self.read_since(after, subscriptions)?.found.as_ref()
+    /// The events since a number, if they were read in this epoch for these subscriptions.
+    pub(super) fn since(&self, epoch: &str, after: u64, subscriptions: &Subscriptions) -> Option<&ReadEvents> {
+        self.read_since(epoch, after, subscriptions)?.found.as_ref()
     }
 
     /// Whether the store said that the events since a number cannot be replayed.
-    pub(super) fn found_lost(&self, after: u64, subscriptions: &Subscriptions) -> bool {
-        self.read_since(after, subscriptions)
+    pub(super) fn found_lost(&self, epoch: &str, after: u64, subscriptions: &Subscriptions) -> bool {
+        self.read_since(epoch, after, subscriptions)
             .is_some_and(|read| read.found.is_none())
     }
 
-    fn read_since(&self, after: u64, subscriptions: &Subscriptions) -> Option<&Read> {
-        let is_it =
-            |read: &&Read| read.first.what == Earlier::Since(after) && read.first.subscriptions == *subscriptions;
-        self.since.as_ref().filter(is_it)
+    fn read_since(&self, epoch: &str, after: u64, subscriptions: &Subscriptions) -> Option<&Read> {
+        let read = self.since.as_ref()?;
+        (read.first.what == Earlier::Since(after) && read.first.is_for(epoch, subscriptions)).then_some(read)
     }
 
-    /// The newest events, if they were read for these subscriptions.
-    pub(super) fn newest(&self, subscriptions: &Subscriptions) -> Option<&ReadEvents> {
+    /// The newest events, if they were read in this epoch for these subscriptions.
+    pub(super) fn newest(&self, epoch: &str, subscriptions: &Subscriptions) -> Option<&ReadEvents> {
         let read = self.newest.as_ref()?;
-        read.found
-            .as_ref()
-            .filter(|_| read.first.subscriptions == *subscriptions)
+        read.found.as_ref().filter(|_| read.first.is_for(epoch, subscriptions))
     }
 }
 

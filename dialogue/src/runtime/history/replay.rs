@@ -7,9 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{FutureExt, TryFutureExt};
 
-use super::keep::{History, history_limit, room_key};
+use super::keep::{History, history_limit};
 use super::prefetch::{Earlier, ReadAhead, ReadEvents, ReadFirst, newest_of};
-use crate::log::durable::Answer;
+use crate::log::durable::{Answer, RoomKey};
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::LogPosition;
 use crate::room::{RoomCell, RoomRecord, RoomTemplate, Subscriptions, SyncHistory};
@@ -34,22 +34,23 @@ impl History {
         self.durable.as_ref().map(|_| self.log.config().max_events_per_type)
     }
 
-    /// The events that a client receives if it joins without a position, oldest first. `top` is the room's last number.
+    /// The events that a client receives if it joins without a position, oldest first. `record` is the room's.
     /// `ahead` is what the join has read from the store. Called under the room's lock.
     pub(in crate::runtime) fn for_new_member(
         &self,
         room: &RoomCell,
-        top: u64,
+        record: &RoomRecord,
         subscriptions: &Subscriptions,
         ahead: &ReadAhead,
     ) -> Vec<Bytes> {
+        let top = record.seq();
         if room.template.sync_history_on_join == SyncHistory::Off {
             return Vec::new();
         }
         let limit = self.limit_with_store();
         let per_type = |event: &str| count_of(&room.template, subscriptions, event, limit);
         let read = ahead
-            .newest(subscriptions)
+            .newest(record.epoch(), subscriptions)
             .filter(|_| !self.log.has_newest(&room.id, &per_type));
         let events = match read.and_then(|read| self.with_newer(room, top, read, &|event| per_type(event) > 0)) {
             Some(events) => newest_of(events, &per_type, self.replay),
@@ -77,7 +78,7 @@ impl History {
         let events = match self.since(room, since.seq, top, &wanted, self.replay) {
             Replay::Complete(events) => events,
             Replay::Lost => {
-                let read = ahead.since(since.seq, subscriptions)?;
+                let read = ahead.since(record.epoch(), since.seq, subscriptions)?;
                 let events = self.with_newer(room, top, read, &wanted)?;
                 (self.replay.fitting(&events) == events.len()).then_some(events)?
             }
@@ -99,6 +100,7 @@ impl History {
         let top = record.seq();
         let read = |what| ReadFirst {
             what,
+            epoch: Arc::clone(record.epoch()),
             through: top,
             subscriptions: subscriptions.clone(),
             erasures: self.erasures(),
@@ -111,8 +113,8 @@ impl History {
             if self.since(room, since.seq, top, &wanted, self.replay) != Replay::Lost {
                 return None;
             }
-            if !ahead.found_lost(since.seq, subscriptions) {
-                let found = ahead.since(since.seq, subscriptions);
+            if !ahead.found_lost(record.epoch(), since.seq, subscriptions) {
+                let found = ahead.since(record.epoch(), since.seq, subscriptions);
                 let is_enough = found.is_some_and(|read| self.with_newer(room, top, read, &wanted).is_some());
                 return (!is_enough).then(|| read(Earlier::Since(since.seq)));
             }
@@ -124,7 +126,7 @@ impl History {
         {
             return None;
         }
-        let found = ahead.newest(subscriptions);
+        let found = ahead.newest(record.epoch(), subscriptions);
         let is_enough =
             found.is_some_and(|read| self.with_newer(room, top, read, &|event| per_type(event) > 0).is_some());
         (!is_enough).then(|| read(Earlier::Newest))
@@ -155,10 +157,10 @@ impl History {
         }
     }
 
-    /// Asks the store for what a join must read. `None` without a store.
-    pub(super) fn read(&self, room: &RoomCell, first: &ReadFirst) -> Option<Answer<Replay>> {
+    /// Asks the store for what a join must read in the room with this key. `None` without a store.
+    pub(super) fn read(&self, room: &RoomCell, key: RoomKey, first: &ReadFirst) -> Option<Answer<Replay>> {
         let durable = self.durable.as_ref()?;
-        let (key, through) = (room_key(room), first.through);
+        let through = first.through;
         let subscriptions = first.subscriptions.clone();
         Some(match first.what {
             Earlier::Since(after) => {

@@ -18,6 +18,7 @@ use crate::runtime::history::load::read_ahead;
 use crate::runtime::history::prefetch::ReadAhead;
 use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
+use crate::runtime::publish::reach::reach_end_of_log;
 use crate::runtime::rooms::announce::remove_room;
 use crate::runtime::rooms::expiry::Needed;
 use crate::runtime::rooms::on_demand::{find_for_server, find_or_prepare, is_current, make_present};
@@ -118,6 +119,7 @@ async fn try_join(
         None => None,
     };
     let (mut approved, mut ahead) = (false, ReadAhead::default());
+    let mut may_lag = core.cluster.is_some();
     // Until the seat is taken, an on-demand room may expire or be created by another client, and a member may be removed.
     loop {
         let room = &needed.room;
@@ -159,12 +161,19 @@ async fn try_join(
             approved,
             subscriptions: wanted.clone(),
             since: request.since.as_ref(),
+            may_lag,
             ahead: &ahead,
             erasures: request.erasures,
         };
         let seated = match take_seat(core, client, room, request.id, seat, space) {
             Err(NotSeated::RoomGone) if may_be_another(room) => continue,
             Err(NotSeated::NotApproved) => continue,
+            Err(NotSeated::Lagging) => {
+                // Otherwise, the client would take for a gap what only this node lacks.
+                may_lag = false;
+                Box::pin(reach_end_of_log(core, room)).await?;
+                continue;
+            }
             Err(NotSeated::ReadFirst(first)) => {
                 // In a box, because most joins read nothing.
                 Box::pin(read_ahead(core, room, first, &mut ahead)).await?;

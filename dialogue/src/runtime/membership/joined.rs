@@ -32,7 +32,7 @@ pub(super) fn tell_epoch(
     }
     let top = state.record.seq();
     state.local.set_complete_since(client.key, top);
-    let events = core.history.for_new_member(room, top, &subscriptions, ahead);
+    let events = core.history.for_new_member(room, &state.record, &subscriptions, ahead);
     space.fill(joined(room, &state, None, &subscriptions, Some(false), &events));
     state.note_told(client.key);
     None

@@ -32,6 +32,8 @@ pub(super) struct SeatRequest<'a> {
     pub(super) since: Option<&'a LogPosition>,
     /// Whether the client wants to learn which events are erased, if it says so.
     pub(super) erasures: Option<bool>,
+    /// Whether this node may lag behind another one.
+    pub(super) may_lag: bool,
     /// What was read from the store for this join.
     pub(super) ahead: &'a ReadAhead,
 }
@@ -45,6 +47,8 @@ pub(super) enum NotSeated {
     NotApproved,
     /// The client needs events that only the store has.
     ReadFirst(ReadFirst),
+    /// The client's position is not one that this node knows: the node may lag behind another one.
+    Lagging,
     Refused(JoinError),
 }
 
@@ -71,6 +75,12 @@ pub(super) fn take_seat(
         .clone()
         .or_else(|| state.local.subscriptions(client.key).cloned())
         .unwrap_or_else(|| room.template.default_subscriptions.clone());
+    if request.may_lag
+        && let Some(since) = request.since
+        && (*since.epoch != **state.record.epoch() || since.seq > state.record.seq())
+    {
+        return Err(NotSeated::Lagging);
+    }
     if request.ahead.may_read()
         && let Some(first) = to_read(&core.history, client, room, &state, &subscriptions, &request)
     {
@@ -201,7 +211,7 @@ fn replay(
         // The client's log begins here, whatever it was sent before.
         let top = state.record.seq();
         state.local.set_complete_since(client.key, top);
-        history.for_new_member(room, top, subscriptions, request.ahead)
+        history.for_new_member(room, &state.record, subscriptions, request.ahead)
     });
     (recovered, events)
 }
@@ -257,6 +267,7 @@ mod tests {
                 subscriptions: None,
                 since: None,
                 erasures: None,
+                may_lag: false,
                 ahead: &ReadAhead::default(),
             };
             let space = dialogue.core.clients.reply_space(&client, 0).now_or_never();

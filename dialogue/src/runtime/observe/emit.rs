@@ -190,6 +190,20 @@ impl Observe {
         self.show(|| Observation::Event(ObservedEvent::new(message, recipients, frame)));
     }
 
+    /// An event of a cluster has its place, and its `frame` was queued for `recipients` clients of this node. Another node may have
+    /// accepted and counted it. `message` is there if there are observers.
+    pub(crate) fn passed_on(&self, message: Option<&Arc<EventMessage>>, recipients: usize, frame: &Bytes) {
+        self.counters.events_out.add(recipients as u64);
+        if let Some(message) = message {
+            self.show(|| Observation::Event(ObservedEvent::new(message, recipients, frame)));
+        }
+    }
+
+    /// This node has accepted an event that a cluster brings to its members.
+    pub(crate) fn accepted(&self) {
+        self.counters.events_in.add(1);
+    }
+
     /// The data of events was erased.
     pub(crate) fn erased(&self, room: &RoomId, seqs: &[u64]) {
         self.show(|| Observation::Erased {

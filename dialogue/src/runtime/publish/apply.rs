@@ -9,6 +9,7 @@ use crate::connection::{ClientState, Frame};
 use crate::delivery::Delivery;
 use crate::event::EventMessage;
 use crate::id::EventName;
+use crate::log::StoredEvent;
 use crate::protocol::EventFrame;
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
@@ -31,19 +32,37 @@ pub(super) fn apply(
 }
 
 /// Queues an event for every subscriber, and offers it to observers.
-pub(super) fn deliver(
-    core: &Core,
-    state: &ServedRoomState,
-    message: &Arc<EventMessage>,
-    frame: &EventFrame,
-) -> Delivery {
-    let recipients = state
-        .local
-        .subscribers(&message.event)
-        .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
-        .count();
+fn deliver(core: &Core, state: &ServedRoomState, message: &Arc<EventMessage>, frame: &EventFrame) -> Delivery {
+    let recipients = queue_frame(state, &message.event, frame);
     core.observe.event(message, recipients, &frame.text);
     Delivery::new(recipients, message.seq)
+}
+
+/// The message of an event that another node may have admitted, if there are observers.
+pub(super) fn decoded_for_observers(core: &Core, stored: &StoredEvent) -> Option<Arc<EventMessage>> {
+    let is_observed = core.observe.is_observed();
+    is_observed.then(|| stored.decode().map(Arc::new)).flatten()
+}
+
+/// Queues an event for every subscriber that the log or the feed of a cluster has brought. Handlers and hooks run on the node
+/// that admitted it.
+pub(super) fn deliver_of_cluster(
+    core: &Core,
+    state: &ServedRoomState,
+    event: &EventName,
+    message: Option<&Arc<EventMessage>>,
+    frame: &EventFrame,
+) {
+    let recipients = queue_frame(state, event, frame);
+    core.observe.passed_on(message, recipients, &frame.text);
+}
+
+/// Queues an event for its subscribers. Returns for how many.
+fn queue_frame(state: &ServedRoomState, event: &EventName, frame: &EventFrame) -> usize {
+    let subscribers = state.local.subscribers(event);
+    subscribers
+        .filter(|client| client.outbox.push(Frame::Raw(frame.wire.clone())))
+        .count()
 }
 
 /// Offers an event to handlers and streams.
@@ -81,7 +100,5 @@ pub(super) fn offer_at(
 
 /// Queues an event that cannot be decoded for its subscribers.
 pub(super) fn queue_unread(state: &ServedRoomState, event: &EventName, frame: &EventFrame) {
-    for client in state.local.subscribers(event) {
-        client.outbox.push(Frame::Raw(frame.wire.clone()));
-    }
+    queue_frame(state, event, frame);
 }

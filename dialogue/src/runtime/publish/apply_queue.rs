@@ -11,9 +11,10 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::catch_up::{catch_up, catch_up_entirely, resolve_unknown};
-use super::check::catch_up_with_position;
+use super::check::{ask_position, take_over_epoch};
+use crate::cluster::Position;
 use crate::containment::contain_sync;
-use crate::room::{LogEntry, LogPlace, NextChange, RoomCell};
+use crate::room::{BeginningCheck, LogEntry, LogPlace, NextChange, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::log_failed_read;
 use crate::store_failure::StoreFailure;
@@ -159,8 +160,8 @@ fn patience(missing: &mut Option<(u64, Instant)>, through: u64) -> Option<Instan
     }
 }
 
-/// Finds out where the room's log ends, and catches up with it. Tries until there is an answer. Returns false if the server
-/// ends.
+/// Finds out where the room's log ends. What it has up to there is applied behind what is in the queue now. Tries until there is
+/// an answer. Returns false if the server ends.
 async fn check(server: &Weak<Core>, room: &Arc<RoomCell>, epoch: &str) -> bool {
     let queue = room.applying();
     loop {
@@ -168,32 +169,67 @@ async fn check(server: &Weak<Core>, room: &Arc<RoomCell>, epoch: &str) -> bool {
             return false;
         };
         // The log has renewed the epoch as often as these say, or more often, when it answers.
-        let others = queue.begin_check(epoch);
-        let checked = tokio::select! {
-            checked = catch_up_with_position(&core, room) => checked,
-            () = core.lifecycle.stopped() => Err(StoreFailure::Closed),
-        };
-        let present = Arc::clone(room.lock().record.epoch());
-        match checked {
-            Ok(()) => {
-                let (valid, outdated): (Vec<_>, Vec<_>) = others.into_iter().partition(|entry| entry.is_of(&present));
-                queue.put_back(valid);
-                // Somebody waits for the outcome of an own change. Another node's has gone with its epoch.
-                for entry in outdated.into_iter().filter(|entry| entry.fed.is_none()) {
-                    let _contained = contain_sync(entry.apply);
-                    queue.note_progress();
-                }
+        let check = queue.begin_check(epoch);
+        let mut position = unless_stopped(&core, ask_position(&core, room)).await;
+        if let Ok(Some(of_log)) = &position {
+            let begin = check.begin_of(&of_log.epoch);
+            let taken_over = unless_stopped(&core, take_over_epoch(&core, room, of_log, begin)).await;
+            position = taken_over.and(position);
+        }
+        match position {
+            Ok(position) => {
+                conclude_check(room, check, position);
                 return true;
             }
             Err(StoreFailure::Closed) => return false,
             Err(failure) => {
-                queue.put_back(others);
-                queue.request_check();
+                queue.undo_check(check);
                 log_failed_read(&core, &failure);
             }
         }
         drop(core);
         sleep(PAUSE).await;
+    }
+}
+
+/// Waits for questions to the store, but no longer than until the server has stopped.
+async fn unless_stopped<T>(
+    core: &Core,
+    questions: impl Future<Output = Result<T, StoreFailure>>,
+) -> Result<T, StoreFailure> {
+    tokio::select! {
+        answer = questions => answer,
+        () = core.lifecycle.stopped() => Err(StoreFailure::Closed),
+    }
+}
+
+/// Puts back what is still valid, applies what is not but must be, and queues that the end of the log is reached.
+fn conclude_check(room: &RoomCell, check: BeginningCheck, position: Option<Position>) {
+    let queue = room.applying();
+    let present = Arc::clone(room.lock().record.epoch());
+    let BeginningCheck { others, waiters, .. } = check;
+    let (valid, outdated): (Vec<_>, Vec<_>) = others.into_iter().partition(|entry| entry.is_of(&present));
+    queue.put_back(valid);
+    for entry in outdated {
+        // Somebody waits for the outcome of an own change, and an event without history has nothing to do with the epoch. An event
+        // of another node has gone with its epoch.
+        if entry.fed.is_none() || matches!(entry.place, LogPlace::After(_)) {
+            let _contained = contain_sync(entry.apply);
+            queue.note_progress();
+        }
+    }
+    // Without a position, the room is deleted.
+    if let Some(position) = position {
+        queue.push(LogEntry {
+            place: LogPlace::After(position.seq),
+            epoch: Some(position.epoch),
+            fed: None,
+            apply: Box::new(move || {
+                for waiter in waiters {
+                    let _ = waiter.send(());
+                }
+            }),
+        });
     }
 }
 

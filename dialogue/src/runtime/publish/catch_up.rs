@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::after::call_hooks;
-use super::apply::{apply, deliver, queue_unread};
+use super::apply::{apply, decoded_for_observers, deliver_of_cluster, queue_unread};
+use crate::cluster::Contact;
 use crate::connection::Close;
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::{CloseCode, EventFrame};
 use crate::room::{RoomCell, ServedRoomState};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::log_failed_read;
-use crate::runtime::history::keep::room_key;
+use crate::runtime::history::key::room_key_in;
 use crate::runtime::history::load::load_again;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
@@ -29,22 +30,27 @@ const MOST_MISSING: LogBounds = LogBounds {
 };
 
 /// Applies every event up to the number `through` that is not applied yet. Waits while the store cannot be read. Fails if it
-/// will not be read any more, because the server has stopped.
+/// will not be read any more, because the server has stopped. If the log of a cluster has another epoch by now, requests a
+/// check, and applies nothing.
 pub(super) async fn catch_up(core: &Arc<Core>, room: &Arc<RoomCell>, through: u64) -> Result<(), StoreFailure> {
     loop {
-        let applied = {
+        let (epoch, applied) = {
             let mut state = room.lock();
             if state.record.is_deleted() {
                 state.record.reach(through);
             }
-            state.record.seq()
+            (Arc::clone(state.record.epoch()), state.record.seq())
         };
         if applied >= through {
             return Ok(());
         }
         let filled = async {
-            match read(core, room, applied, through).await? {
+            match read(core, room, &epoch, applied, through).await? {
                 Replay::Complete(missing) => apply_all(core, room, missing),
+                Replay::Lost if has_other_epoch(core, room, &epoch).await? => {
+                    room.applying().request_check();
+                    return Ok(());
+                }
                 Replay::Lost => skip_lost(core, room, Some(through), |_| true).await?,
             }
             room.lock().record.reach(through);
@@ -71,15 +77,14 @@ const LOST: &str = "the server no longer has events that this client has not rec
 /// whose outcome is unknown. Returns false if that must wait.
 pub(super) async fn catch_up_entirely(core: &Arc<Core>, room: &Arc<RoomCell>) -> bool {
     let queue = room.applying();
-    // Once the store works again, what it says of earlier changes is final.
-    let health = core.history.durable.as_ref().map(|store| store.health());
-    if health.is_none_or(|health| health.failing.is_some()) {
+    if !is_final(core) {
         return false;
     }
-    let (applied, is_alone, is_deleted) = {
+    let (epoch, applied, is_alone, is_deleted) = {
         let state = room.lock();
         let is_alone = state.record.appending() == queue.unknown();
-        (state.record.seq(), is_alone, state.record.is_deleted())
+        let epoch = Arc::clone(state.record.epoch());
+        (epoch, state.record.seq(), is_alone, state.record.is_deleted())
     };
     if !is_deleted {
         // Any other change comes to the queue, and everything before it is applied then.
@@ -87,7 +92,7 @@ pub(super) async fn catch_up_entirely(core: &Arc<Core>, room: &Arc<RoomCell>) ->
             return false;
         }
         let is_alone = |state: &ServedRoomState| state.record.appending() == queue.unknown();
-        match read(core, room, applied, u64::MAX).await {
+        match read(core, room, &epoch, applied, u64::MAX).await {
             Ok(Replay::Complete(missing)) => {
                 if !is_alone(&room.lock()) {
                     return false;
@@ -95,6 +100,10 @@ pub(super) async fn catch_up_entirely(core: &Arc<Core>, room: &Arc<RoomCell>) ->
                 apply_all(core, room, missing);
             }
             Ok(Replay::Lost) => {
+                if has_other_epoch(core, room, &epoch).await != Ok(false) {
+                    queue.request_check();
+                    return false;
+                }
                 if skip_lost(core, room, None, is_alone).await.is_err() {
                     return false;
                 }
@@ -119,13 +128,39 @@ pub(super) async fn resolve_unknown(room: &RoomCell) -> bool {
     true
 }
 
-async fn read(core: &Core, room: &RoomCell, after: u64, through: u64) -> Result<Replay, StoreFailure> {
+/// Whether what the store says of changes whose outcome was unknown is final: it works again.
+fn is_final(core: &Core) -> bool {
+    match (&core.cluster, &core.history.durable) {
+        // It says that an outcome is unknown when it will not find out any more.
+        (Some(cluster), _) => *cluster.contact().borrow() == Contact::Connected,
+        (None, Some(store)) => store.health().failing.is_none(),
+        (None, None) => false,
+    }
+}
+
+/// Whether the log of a cluster has another epoch than this one by now: then it has not lost what was read in this one, but
+/// the room does not know its epoch.
+async fn has_other_epoch(core: &Core, room: &RoomCell, epoch: &str) -> Result<bool, StoreFailure> {
+    match &core.cluster {
+        None => Ok(false),
+        Some(cluster) => Ok(*cluster.position(room.id.clone()).await?.epoch != *epoch),
+    }
+}
+
+/// Reads events in an epoch.
+async fn read(
+    core: &Core,
+    room: &RoomCell,
+    epoch: &Arc<str>,
+    after: u64,
+    through: u64,
+) -> Result<Replay, StoreFailure> {
     let Some(store) = &core.history.durable else {
         return Ok(Replay::Complete(Vec::new()));
     };
     let everything = Arc::new(|_: &str| true);
     store
-        .since(room_key(room), after, through, everything, MOST_MISSING)
+        .since(room_key_in(core, room, epoch), after, through, everything, MOST_MISSING)
         .await
 }
 
@@ -167,8 +202,12 @@ fn apply_all(core: &Arc<Core>, room: &Arc<RoomCell>, events: Vec<StoredEvent>) {
         let (Some(seq), frame) = (stored.seq, EventFrame::of_text(&stored.body)) else {
             continue;
         };
+        let of_cluster = core.cluster.is_some();
         // Decoded without the lock, because it may log. No handler of the application may take an erased event for a valid one.
-        let message = stored.decode().filter(|message| !message.erased);
+        let message = match of_cluster {
+            true => decoded_for_observers(core, &stored),
+            false => stored.decode().filter(|message| !message.erased).map(Arc::new),
+        };
         let setting = room.template.policy.definition(&stored.event);
         let default = core.history.log.config().max_events_per_type;
         let limit = setting.and_then(|definition| definition.history().limit(default));
@@ -182,12 +221,11 @@ fn apply_all(core: &Arc<Core>, room: &Arc<RoomCell>, events: Vec<StoredEvent>) {
             core.history
                 .keep_in_window(&core.rooms, &core.observe, room, stored, limit.unwrap_or(default));
             match message {
-                // Another node may have admitted it, and runs handlers and hooks.
-                Some(message) if core.cluster.is_some() => {
-                    deliver(core, &state, &Arc::new(message), &frame);
+                message if of_cluster => {
+                    deliver_of_cluster(core, &state, &event, message.as_ref(), &frame);
                     None
                 }
-                Some(message) => Some(apply(core, room, &state, None, message, &frame)),
+                Some(message) => Some(apply(core, room, &state, None, Arc::unwrap_or_clone(message), &frame)),
                 None => {
                     queue_unread(&state, &event, &frame);
                     None

@@ -3,24 +3,36 @@
 
 use std::sync::Arc;
 
-use super::catch_up::catch_up;
+use crate::cluster::Position;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::deadline::read_within_deadline;
+use crate::runtime::deadline::within_deadline;
 use crate::runtime::membership::delete_at_once::delete_at_once;
 use crate::runtime::membership::renewal::renew;
 use crate::store_failure::StoreFailure;
 
-/// Asks for the position of a room, and catches up with it. Only the room's worker calls this.
-pub(super) async fn catch_up_with_position(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<(), StoreFailure> {
+/// Asks for the position of a room. Only the room's worker calls this. Returns `None` if the room was deleted.
+pub(super) async fn ask_position(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Option<Position>, StoreFailure> {
     let Some(cluster) = &core.cluster else {
-        return Ok(());
+        return Ok(None);
     };
-    let position = read_within_deadline(core, cluster.position(room.id.clone())).await?;
+    let position = within_deadline(core, cluster.position(room.id.clone())).await?;
     if position.incarnation != room.incarnation {
         delete_at_once(core, room, None);
-        return Ok(());
+        return Ok(None);
     }
-    renew(core, room, &position.epoch, None).await?;
-    catch_up(core, room, position.seq).await
+    Ok(Some(position))
+}
+
+/// Gives a room the epoch of its log, which began after the number `begin` if that is known: what follows is applied event by
+/// event.
+pub(super) async fn take_over_epoch(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    position: &Position,
+    begin: Option<u64>,
+) -> Result<(), StoreFailure> {
+    let begin = begin.filter(|begin| *begin <= position.seq);
+    renew(core, room, &position.epoch, begin).await?;
+    Ok(())
 }

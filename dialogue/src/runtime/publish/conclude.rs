@@ -186,6 +186,7 @@ impl HandedOver {
                 apply_at(&core, room, &state, sender, message, &frame, depth)
             } else {
                 let recipients = state.local.subscribers(&message.event).count();
+                core.observe.accepted();
                 let message = Arc::new(message);
                 offer_at(&core, room, sender, &message, depth);
                 (message, Delivery::new(recipients, None))
@@ -230,7 +231,13 @@ impl HandedOver {
                 apply_at(&core, room, &state, sender, message, frame, depth)
             } else {
                 // The room is gone, or the event was applied before its outcome was known here.
-                (Arc::new(message), Delivery::new(0, Some(seq)))
+                let message = Arc::new(message);
+                if core.cluster.is_some() && !state.record.is_deleted() {
+                    // Nobody knew then that this node had admitted it.
+                    core.observe.accepted();
+                    offer_at(&core, room, sender, &message, depth);
+                }
+                (message, Delivery::new(0, Some(seq)))
             };
             hold.as_ref().inspect(|hold| hold.delivered(delivery));
             (message, delivery)

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::apply::{deliver, queue_unread};
+use super::apply::{decoded_for_observers, deliver_of_cluster};
 use super::apply_queue::start;
 use crate::cluster::{Erased, Feed, FeedBatch, FeedEvent};
 use crate::id::RoomId;
@@ -58,6 +58,10 @@ impl Feed for NodeFeed {
         self.with_room(room, |_, room| room.applying().request_check());
     }
 
+    fn renewed(&self, room: &RoomId, epoch: &Arc<str>, seq: u64) {
+        self.with_room(room, |_, room| room.applying().request_check_of(epoch, seq));
+    }
+
     // The room's worker asks for the position, and finds the deletion.
     fn deleted(&self, room: &RoomId, _: &str) {
         self.check(room);
@@ -72,8 +76,8 @@ impl Feed for NodeFeed {
 
 /// Applies an event of the room's present epoch, unless it has been read from the log meanwhile.
 fn apply_fed(core: &Arc<Core>, room: &Arc<RoomCell>, FeedEvent { stored, frame }: FeedEvent) {
-    // Decoded without the lock, because it may log.
-    let message = stored.decode().map(Arc::new);
+    // Decoded without the lock, because it may log. Nobody but observers needs it.
+    let message = decoded_for_observers(core, &stored);
     let default = core.history.log.config().max_events_per_type;
     let definition = room.template.policy.definition(&stored.event);
     let limit = definition.and_then(|definition| definition.history().limit(default));
@@ -87,8 +91,5 @@ fn apply_fed(core: &Arc<Core>, room: &Arc<RoomCell>, FeedEvent { stored, frame }
         core.history
             .keep_in_window(&core.rooms, &core.observe, room, stored, limit.unwrap_or(default));
     }
-    match message {
-        Some(message) => drop(deliver(core, &state, &message, &frame)),
-        None => queue_unread(&state, &event, &frame),
-    }
+    deliver_of_cluster(core, &state, &event, message.as_ref(), &frame);
 }

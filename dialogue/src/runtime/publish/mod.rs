@@ -12,5 +12,6 @@ mod check;
 mod conclude;
 pub(super) mod draft;
 pub(super) mod fed;
+pub(super) mod reach;
 mod sequence;
 pub(super) mod trigger;

@@ -208,8 +208,10 @@ async fn carry_out(
         Err(failure) => return Err(NotCreated::Store(failure)),
     };
     let room = Arc::new(reservation.room.in_epoch(epoch));
-    // A new room has no events.
-    let _is_new = room.loaded.set(());
+    // A new room has no events. In a cluster, its first use follows it.
+    if core.cluster.is_none() {
+        let _is_new = room.loaded.set(None);
+    }
     reservation.is_confirmed = true;
     confirm_room(&core, &room, creator.as_ref().map(|(client, id)| (client, *id)));
     note_if_empty(&core, &room);
