@@ -1,5 +1,6 @@
 //! Several nodes that share a log: every member receives every event once and in order, whatever happens to the feed.
 
+mod epochs;
 mod without_history;
 
 use std::sync::Arc;
@@ -24,6 +25,13 @@ rooms! {
         events: [Plenty, Fleeting],
         default_subscriptions: [Plenty, Fleeting],
         sync_history_on_join: true,
+    }
+
+    /// Created when a client joins it.
+    Lobby { number: u64 } = "lobby-{number}" {
+        events: [Plenty],
+        default_subscriptions: [Plenty],
+        on_demand: true,
     }
 }
 
