@@ -38,6 +38,8 @@ enum Flow {
     Open,
     /// Connections open, and no byte goes either way.
     Stalled,
+    /// What clients send arrives, and no byte comes back.
+    RepliesStalled,
     Cut,
 }
 
@@ -101,6 +103,11 @@ impl Proxy {
         self.flow(Flow::Stalled);
     }
 
+    /// Keeps connections open, lets through what clients send, and nothing of what the servers answer.
+    pub fn stall_replies(&self) {
+        self.flow(Flow::RepliesStalled);
+    }
+
     /// Lets connections through again, and the bytes of those that are stalled.
     pub fn restore(&self) {
         self.flow(Flow::Open);
@@ -159,8 +166,8 @@ async fn relay(mut client: TcpStream, road: Arc<Road>, budget: Option<u64>) {
     let left = AtomicU64::new(budget.unwrap_or(u64::MAX));
     tokio::select! {
         _ = state.wait_for(has_ended) => {}
-        () = pass(&mut from_client, &mut to_server, &left, road.state.subscribe()) => {}
-        () = pass(&mut from_server, &mut to_client, &left, road.state.subscribe()) => {}
+        () = pass(&mut from_client, &mut to_server, &left, road.state.subscribe(), false) => {}
+        () = pass(&mut from_server, &mut to_client, &left, road.state.subscribe(), true) => {}
     }
     if left.load(Ordering::Relaxed) == 0 {
         road.cuts.fetch_add(1, Ordering::Relaxed);
@@ -174,14 +181,16 @@ async fn pass(
     to: &mut (impl AsyncWrite + Unpin),
     left: &AtomicU64,
     mut state: watch::Receiver<State>,
+    is_reply: bool,
 ) {
+    let waits = |flow| flow == Flow::Stalled || (is_reply && flow == Flow::RepliesStalled);
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let allowed = left.load(Ordering::Relaxed).min(read as u64);
         left.fetch_sub(allowed, Ordering::Relaxed);
         // What waits when the connection is cut never arrives.
-        let goes_on = state.wait_for(|state| state.flow != Flow::Stalled).await;
-        if !goes_on.is_ok_and(|state| state.flow == Flow::Open) {
+        let goes_on = state.wait_for(|state| !waits(state.flow)).await;
+        if !goes_on.is_ok_and(|state| state.flow != Flow::Cut) {
             return;
         }
         if to.write_all(&buffer[..allowed as usize]).await.is_err() || allowed < read as u64 {

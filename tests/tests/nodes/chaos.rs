@@ -5,15 +5,15 @@ use std::time::Duration;
 use dialogue_tests::proxy::dice;
 use tokio::time::sleep;
 
-use super::ledger::{Ledger, Log};
+use super::company::Company;
+use super::ledger::Log;
 use super::node::Nodes;
-use super::old_client::{NodePerson, Version};
-use super::person::Person;
+use super::old_client::Version;
 use super::redis::Redis;
-use super::{conclude, outage, setting};
+use super::{outage, setting};
 
 /// What can happen.
-const FAULTS: [&str; 7] = [
+const FAULTS: [&str; 9] = [
     "kill a node",
     "pause a node",
     "cut a node off Redis",
@@ -21,10 +21,12 @@ const FAULTS: [&str; 7] = [
     "pause Redis",
     "cut all connections of Redis",
     "kill a node while another one is cut off Redis",
+    "stop a node in order",
+    "lose the answers of Redis",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn nodes_that_are_killed_paused_and_cut_off_lose_no_accepted_event() {
     let faults = setting("FAULTS").unwrap_or(FAULTS.len() as u64);
     let seed =
@@ -33,12 +35,12 @@ async fn nodes_that_are_killed_paused_and_cut_off_lose_no_accepted_event() {
     let mut dice = dice(seed);
     let redis = Redis::start().await;
     let mut nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let mut people = Vec::new();
-    for number in 0..6 {
-        people.push(Person::enter(&nodes.url(), &format!("user-{number}"), "chaos", &ledger).await);
+    let mut company = Company::in_room("chaos");
+    for _ in 0..6 {
+        company.person(&nodes.url()).await;
     }
-    people.iter_mut().for_each(Person::talk);
+    company.script(Version::Old, &nodes.url()).await;
+    company.talk();
     let first = dice(FAULTS.len() as u64);
     for fault in 0..faults {
         let (node, other) = (dice(3) as usize, 1 + dice(2) as usize);
@@ -72,6 +74,18 @@ async fn nodes_that_are_killed_paused_and_cut_off_lose_no_accepted_event() {
                 sleep(lasts).await;
                 redis.resume();
             }
+            "stop a node in order" => {
+                nodes.stop(node).await;
+                nodes.restart(node);
+            }
+            // Redis has run the commands, and the nodes cannot know.
+            "lose the answers of Redis" => {
+                nodes.each_road(|road| road.stall_replies());
+                sleep(moment).await;
+                nodes.each_road(|road| road.cut());
+                sleep(moment).await;
+                nodes.each_road(|road| road.restore());
+            }
             "cut all connections of Redis" => nodes.each_road(|road| road.hang_up()),
             _ => {
                 nodes.nodes[(node + other) % 3].road().cut();
@@ -84,7 +98,7 @@ async fn nodes_that_are_killed_paused_and_cut_off_lose_no_accepted_event() {
         sleep(moment).await;
     }
     nodes.until_ready().await;
-    let verdict = conclude("chaos", &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude("chaos", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0, "Redis has lost nothing, so nobody was told a gap");
 }
 
@@ -93,13 +107,11 @@ async fn nodes_that_are_killed_paused_and_cut_off_lose_no_accepted_event() {
 async fn javascript_clients_old_and_new_lose_nothing_while_nodes_are_killed() {
     let redis = Redis::start().await;
     let mut nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let mut ada = Person::enter(&nodes.url(), "ada", "script", &ledger).await;
-    let mut old = NodePerson::enter(Version::Old, &nodes.url(), "old", "script", &ledger).await;
-    let mut new = NodePerson::enter(Version::Today, &nodes.url(), "new", "script", &ledger).await;
-    ada.talk();
-    old.talk();
-    new.talk();
+    let mut company = Company::in_room("script");
+    company.person(&nodes.url()).await;
+    company.script(Version::Old, &nodes.url()).await;
+    company.script(Version::Today, &nodes.url()).await;
+    company.talk();
     for node in 0..3 {
         sleep(Duration::from_millis(700)).await;
         nodes.kill(node);
@@ -107,8 +119,6 @@ async fn javascript_clients_old_and_new_lose_nothing_while_nodes_are_killed() {
         nodes.restart(node);
     }
     nodes.until_ready().await;
-    old.fall_silent().await;
-    new.fall_silent().await;
-    let verdict = conclude("JavaScript clients", &nodes, vec![ada], &ledger, Log::Whole).await;
+    let verdict = company.conclude("JavaScript clients", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
 }

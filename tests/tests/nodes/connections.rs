@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::ledger::{Ledger, Log};
+use super::company::Company;
+use super::ledger::Log;
 use super::node::Nodes;
-use super::old_client::{NodePerson, Version};
-use super::person::Person;
+use super::outage;
 use super::redis::Redis;
-use super::{conclude, outage};
 
 /// Kills connections of a kind every 100 ms for a while. Returns how many it killed.
 async fn kill_connections(redis: &Redis, kinds: &[&str], lasts: Duration) -> usize {
@@ -35,22 +34,14 @@ async fn kill_connections(redis: &Redis, kinds: &[&str], lasts: Duration) -> usi
 async fn old_client_stays(kinds: &[&str], room: &str) {
     let redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let mut people = Vec::new();
-    for (number, node) in nodes.nodes.iter().enumerate() {
-        people.push(Person::enter(&node.url(), &format!("user-{number}"), room, &ledger).await);
-    }
-    let mut old = NodePerson::enter(Version::Old, &nodes.url(), "old", room, &ledger).await;
-    people.iter_mut().for_each(Person::talk);
-    old.talk();
+    let company = Company::on_each_node(&nodes, room).await;
+    let ledger = company.ledger.clone();
     let killed = kill_connections(&redis, kinds, outage() + Duration::from_secs(2)).await;
     assert!(killed > 10, "{killed} connections were killed");
-    old.fall_silent().await;
     let name = format!("{killed} connections ({kinds:?}) of Redis killed");
-    let verdict = conclude(&name, &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude(&name, &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0, "Redis has lost nothing, so nobody was told a gap");
-    assert_eq!(ledger.disconnects(), [""; 0], "clients stay connected");
-    assert_eq!(old.errors(), [""; 0]);
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,6 +11,7 @@
 //! The load and the faults go on in real time, so tests sleep where a fault or a load lasts. What must follow is awaited.
 
 mod chaos;
+mod company;
 mod connections;
 mod failover;
 mod ledger;
@@ -29,9 +30,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::ledger::{Ledger, Log, Verdict};
-use crate::node::Nodes;
-use crate::person::{Person, everything};
+use crate::ledger::Ledger;
+use crate::person::Person;
 
 /// How long a test waits for anything. Only something that never happens reaches this limit.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -78,17 +78,12 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Ends the load: everybody says a last word, everybody hears what is said after that, and all nodes have the same log.
-/// Returns it.
-async fn settle(nodes: &Nodes, people: Vec<Person>, ledger: &Ledger) -> Vec<(u64, String)> {
-    let room = people[0].room().to_owned();
-    let last_words = people.iter().map(Person::fall_silent);
-    futures_util::future::join_all(last_words).await;
-    // A gap may hide a word.
+/// Says words until everybody hears the newest one: a gap may hide a word.
+async fn until_heard(person: &Person, ledger: &Ledger) {
     let limit = Instant::now() + PATIENCE;
     for number in 0.. {
         let word = format!("end {number}");
-        people[0].insist(&word).await;
+        person.insist(&word).await;
         let soon = Instant::now() + Duration::from_secs(5);
         while Instant::now() < soon && !ledger.deaf_to(&word).is_empty() {
             sleep(Duration::from_millis(20)).await;
@@ -99,12 +94,6 @@ async fn settle(nodes: &Nodes, people: Vec<Person>, ledger: &Ledger) -> Vec<(u64
         }
         assert!(Instant::now() < limit, "{deaf:?} do not hear `{word}`");
     }
-    let mut logs = Vec::new();
-    for node in &nodes.nodes {
-        logs.push(everything(&node.url(), &room).await);
-    }
-    assert!(logs.iter().all(|log| *log == logs[0]), "the nodes have different logs");
-    logs.swap_remove(0)
 }
 
 /// Waits until each member was told another gap since these.
@@ -125,13 +114,4 @@ async fn until_told(ledger: &Ledger, since: &BTreeMap<String, usize>) {
 async fn goes_on(ledger: &Ledger, more: usize) {
     let wanted = ledger.accepted_so_far() + more;
     eventually("events are accepted", || ledger.accepted_so_far() >= wanted).await;
-}
-
-/// Settles, prints what the ledger found, and panics if it is not clean.
-async fn conclude(name: &str, nodes: &Nodes, people: Vec<Person>, ledger: &Ledger, kind: Log) -> Verdict {
-    let log = settle(nodes, people, ledger).await;
-    let verdict = ledger.verdict(&log, kind);
-    println!("summary: {name}: {verdict}");
-    verdict.must_be_clean();
-    verdict
 }

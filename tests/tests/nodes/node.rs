@@ -111,6 +111,11 @@ impl Nodes {
         self.nodes[node].process.kill();
     }
 
+    /// Sends SIGTERM, and waits until the node has said goodbye to its clients and ended.
+    pub(crate) async fn stop(&mut self, node: usize) {
+        self.nodes[node].process.stop().await;
+    }
+
     pub(crate) fn restart(&mut self, node: usize) {
         let node = &mut self.nodes[node];
         node.process = launch(&self.logs, node.port, &node.urls, node.number, node.starts);

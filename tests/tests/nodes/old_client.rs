@@ -106,7 +106,7 @@ impl NodePerson {
 
     /// The errors that belong to no request.
     pub(crate) fn errors(&self) -> Vec<String> {
-        self.signs(|signs| std::mem::take(&mut signs.errors))
+        self.signs(|signs| signs.errors.clone())
     }
 
     fn tell(&mut self, word: &str) {

@@ -8,29 +8,20 @@ use dialogue::protocol::ErrorCode;
 use dialogue_tests::{Lobby, message};
 use tokio::time::sleep;
 
+use super::company::Company;
 use super::ledger::{Ledger, Log};
 use super::node::Nodes;
-use super::person::{Person, connect, join, say};
+use super::person::{connect, join, say};
 use super::redis::{Redis, keys_of};
-use super::{PATIENCE, conclude, eventually_async, goes_on, outage, until_told};
-
-/// A person on each node.
-async fn one_on_each(nodes: &Nodes, room: &str, ledger: &Ledger) -> Vec<Person> {
-    let mut people = Vec::new();
-    for (number, node) in nodes.nodes.iter().enumerate() {
-        people.push(Person::enter(&node.url(), &format!("user-{number}"), room, ledger).await);
-    }
-    people.iter_mut().for_each(Person::talk);
-    people
-}
+use super::{PATIENCE, eventually_async, goes_on, outage, until_told};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn while_redis_cannot_be_reached_clients_stay_and_afterwards_nothing_is_missing() {
     let redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "unreachable", &ledger).await;
+    let company = Company::on_each_node(&nodes, "unreachable").await;
+    let ledger = company.ledger.clone();
     goes_on(&ledger, 30).await;
     nodes.each_road(|road| road.cut());
     // A join needs Redis, also of a room that nobody uses.
@@ -53,13 +44,13 @@ async fn while_redis_cannot_be_reached_clients_stay_and_afterwards_nothing_is_mi
     nodes.each_road(|road| road.restore());
     goes_on(&ledger, 30).await;
     join(&late, "other").await;
-    let verdict = conclude("unreachable", &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude("unreachable", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
-    assert_eq!(ledger.disconnects(), [""; 0], "connections stay open");
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn a_node_that_starts_before_redis_is_ready_when_redis_is() {
     let mut redis = Redis::start().await;
     redis.kill();
@@ -72,20 +63,20 @@ async fn a_node_that_starts_before_redis_is_ready_when_redis_is() {
     }
     redis.restart().await;
     nodes.until_ready().await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "early", &ledger).await;
+    let company = Company::on_each_node(&nodes, "early").await;
+    let ledger = company.ledger.clone();
     goes_on(&ledger, 20).await;
-    let verdict = conclude("started before Redis", &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude("started before Redis", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn a_redis_that_answers_late_delays_events_and_loses_none() {
     let redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "slow", &ledger).await;
+    let company = Company::on_each_node(&nodes, "slow").await;
+    let ledger = company.ledger.clone();
     // It stands still four fifths of the time.
     for _ in 0..outage().as_secs() {
         nodes.each_road(|road| road.stall());
@@ -93,35 +84,35 @@ async fn a_redis_that_answers_late_delays_events_and_loses_none() {
         nodes.each_road(|road| road.restore());
         sleep(Duration::from_millis(200)).await;
     }
-    let verdict = conclude("slow", &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude("slow", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
-    assert_eq!(ledger.disconnects(), [""; 0]);
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn a_redis_that_restarts_empty_is_a_gap_that_every_member_is_told() {
     let mut redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "empty", &ledger).await;
+    let company = Company::on_each_node(&nodes, "empty").await;
+    let ledger = company.ledger.clone();
     goes_on(&ledger, 60).await;
     let gaps = ledger.gaps();
     redis.restart().await;
     goes_on(&ledger, 60).await;
     until_told(&ledger, &gaps).await;
-    let verdict = conclude("restarted empty", &nodes, people, &ledger, Log::Lossy).await;
+    let verdict = company.conclude("restarted empty", &nodes, Log::Lossy).await;
     assert!(verdict.told > 0, "what was accepted before is gone");
-    assert_eq!(ledger.disconnects(), [""; 0], "nobody is disconnected");
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn a_redis_that_restarts_with_its_file_has_lost_nothing() {
     let mut redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]).await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "file", &ledger).await;
+    let company = Company::on_each_node(&nodes, "file").await;
+    let ledger = company.ledger.clone();
     for _ in 0..2 {
         goes_on(&ledger, 60).await;
         let gaps = ledger.gaps();
@@ -130,17 +121,17 @@ async fn a_redis_that_restarts_with_its_file_has_lost_nothing() {
     }
     goes_on(&ledger, 60).await;
     // A restart appears as a gap, but the log is whole.
-    conclude("restarted with its file", &nodes, people, &ledger, Log::Whole).await;
-    assert_eq!(ledger.disconnects(), [""; 0], "nobody is disconnected");
+    company.conclude("restarted with its file", &nodes, Log::Whole).await;
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn a_redis_without_memory_refuses_events_and_goes_on_when_it_has_some() {
     let redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let ledger = Ledger::default();
-    let people = one_on_each(&nodes, "memory", &ledger).await;
+    let company = Company::on_each_node(&nodes, "memory").await;
+    let ledger = company.ledger.clone();
     goes_on(&ledger, 30).await;
     // Less than Redis itself needs.
     redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
@@ -157,19 +148,19 @@ async fn a_redis_without_memory_refuses_events_and_goes_on_when_it_has_some() {
     sleep(outage()).await;
     redis.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
     goes_on(&ledger, 30).await;
-    let verdict = conclude("out of memory", &nodes, people, &ledger, Log::Whole).await;
+    let verdict = company.conclude("out of memory", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
-    assert_eq!(ledger.disconnects(), [""; 0]);
+    Company::is_still_connected(&ledger);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs redis-server"]
+#[ignore = "needs redis-server and Node"]
 async fn foreign_data_under_the_keys_of_a_room_disturbs_no_other_room_and_is_told() {
     let redis = Redis::start().await;
     let nodes = Nodes::start(3, &redis).await;
-    let (ours, theirs) = (Ledger::default(), Ledger::default());
-    let people = one_on_each(&nodes, "ours", &ours).await;
-    let others = one_on_each(&nodes, "theirs", &theirs).await;
+    let our_company = Company::on_each_node(&nodes, "ours").await;
+    let their_company = Company::on_each_node(&nodes, "theirs").await;
+    let (ours, theirs) = (our_company.ledger.clone(), their_company.ledger.clone());
     goes_on(&theirs, 30).await;
     let keys = keys_of(&redis, "lobby-theirs");
     assert!(keys.len() >= 2, "the room's data and its events: {keys:?}");
@@ -185,16 +176,15 @@ async fn foreign_data_under_the_keys_of_a_room_disturbs_no_other_room_and_is_tol
     }
     goes_on(&theirs, 30).await;
     until_told(&theirs, &gaps).await;
-    let verdict = conclude("beside foreign data", &nodes, people, &ours, Log::Whole).await;
+    let verdict = our_company.conclude("beside foreign data", &nodes, Log::Whole).await;
     assert_eq!(verdict.gaps, 0);
-    let verdict = conclude("foreign data", &nodes, others, &theirs, Log::Lossy).await;
-    assert!(verdict.gaps >= 3, "each member was told");
+    their_company.conclude("foreign data", &nodes, Log::Lossy).await;
     assert!(
         !nodes.log_lines("the data of room lobby-theirs is not ours").is_empty(),
         "and the log says so"
     );
-    assert_eq!(ours.disconnects(), [""; 0]);
-    assert_eq!(theirs.disconnects(), [""; 0]);
+    Company::is_still_connected(&ours);
+    Company::is_still_connected(&theirs);
     // The room is usable from every node.
     for node in &nodes.nodes {
         let client = connect(&node.url(), "eve").await;

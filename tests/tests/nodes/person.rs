@@ -27,7 +27,6 @@ pub(crate) struct Person {
     is_silent: Arc<AtomicBool>,
     talking: Option<JoinHandle<()>>,
     listening: JoinHandle<()>,
-    room: String,
 }
 
 /// Connects a client. It notices soon that a server is there again.
@@ -86,7 +85,6 @@ impl Person {
             is_silent: Arc::default(),
             talking: None,
             listening,
-            room: room.to_owned(),
         }
     }
 
@@ -97,10 +95,6 @@ impl Person {
             assert!(Instant::now() < limit, "`{text}` is not accepted");
             sleep(breath()).await;
         }
-    }
-
-    pub(crate) fn room(&self) -> &str {
-        &self.room
     }
 
     /// Says one thing after another until it [falls silent](Self::fall_silent).

@@ -1,6 +1,11 @@
 //! A process that ends with the test, also after a panic.
 
 use std::process::{Child, Command};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::PATIENCE;
 
 pub(crate) struct Process(Child);
 
@@ -30,6 +35,20 @@ impl Process {
     /// SIGCONT.
     pub(crate) fn resume(&self) {
         self.signal("-CONT");
+    }
+
+    /// SIGTERM: waits for the end of the process, which must be a success.
+    pub(crate) async fn stop(&mut self) {
+        self.signal("-TERM");
+        let limit = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a process") {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            assert!(Instant::now() < limit, "the process does not end");
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     fn signal(&self, signal: &str) {
