@@ -12,6 +12,7 @@ const CHANGES = {
     "Connecting: a sign-in that fails is tried again",
     "Connecting: a sign-in that fails after a lost connection is tried again",
     "Connecting: a client waits at most a minute because a server asks it to",
+    "Connecting: a sign-in that the server cannot decide is tried without end",
   ],
   "it had no `wake`": [
     "Close codes and keep-alive: a client that wakes connects at once",
