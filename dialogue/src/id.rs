@@ -133,7 +133,7 @@ impl UserId {
     pub const SYSTEM: &'static str = "system";
 
     /// The longest user id, in bytes: an e-mail address or two UUIDs.
-    #[cfg(any(feature = "server", all(test, feature = "sqlite")))]
+    #[cfg(any(feature = "server", all(test, any(feature = "sqlite", feature = "redis"))))]
     pub(crate) const MAX_BYTES: usize = 128;
 
     pub(crate) fn system() -> Self {

@@ -64,7 +64,7 @@ fn begin(core: &Arc<Core>, Beginning { run, index }: Beginning) {
     let Some(durable) = &core.history.durable else {
         return;
     };
-    core.continuity.begin(&core.limits, run);
+    core.continuity.begin(&core.limits, run, true);
     let stored = StoredRooms::new(&**durable, &index);
     // They fit, as `build` has checked: other rooms wait for the beginning.
     let _all_fit = add_fixed(&core.rooms, Some(&stored));

@@ -159,10 +159,11 @@ impl Continuity {
         }
     }
 
-    /// Notes what a store knows of the runs of this server. Call it once, before a client signs in.
-    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun) {
+    /// Notes what a store knows of the runs of this server, and whether several nodes share it. Call it once, before a
+    /// client signs in.
+    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun, is_shared: bool) {
         self.keys.begin(run.run);
-        self.resumes.begin(limits, run);
+        self.resumes.begin(limits, run, is_shared);
     }
 
     /// Notes that a client continues these connections. Returns those whose triggers it can repeat.

@@ -185,7 +185,7 @@ impl DurableLog for RedisLog {
 
     fn run(&self) -> StoreRun {
         StoreRun {
-            run: 0,
+            run: run_of(&self.shared.node),
             oldest: 0,
             generation: Arc::clone(&self.shared.node),
             secret: self.shared.agreed().map(|agreed| agreed.secret).unwrap_or_default(),
@@ -231,4 +231,9 @@ impl fmt::Debug for RedisLog {
             .field("shared", &self.shared)
             .finish_non_exhaustive()
     }
+}
+
+/// The number of a node's run: its name, which is random, as a number.
+fn run_of(node: &str) -> u64 {
+    u64::from_str_radix(node, 16).unwrap_or_default()
 }

@@ -283,14 +283,18 @@ impl std::fmt::Debug for FakeNode {
 impl Cluster for FakeNode {
     fn begin(&self) -> BoxFuture<'static, Result<Beginning, Unfit>> {
         let (mut contact, unfit) = (self.contact.subscribe(), Arc::clone(&self.unfit));
-        let hub = Arc::clone(&self.hub);
+        let (hub, number) = (Arc::clone(&self.hub), run_of(*self.number.lock()));
         async move {
             let _ = contact.wait_for(is_connected).await.is_ok();
             let unfit = unfit.lock().clone();
             unfit.map_or_else(
                 || {
+                    let run = StoreRun {
+                        run: number,
+                        ..hub.store.run()
+                    };
                     Ok(Beginning {
-                        run: hub.store.run(),
+                        run,
                         index: hub.store.index().unwrap_or_default(),
                     })
                 },
@@ -546,4 +550,9 @@ impl DurableLog for FakeNode {
     fn close(&self) -> Answer<()> {
         async { Ok(()) }.boxed()
     }
+}
+
+/// The number of a node's run. Those of nodes have no order.
+fn run_of(node: usize) -> u64 {
+    1_000 - node as u64
 }

@@ -406,7 +406,7 @@ impl Builder {
                 begin::start(core, &**cluster, progress);
             }
             (None, Some(store)) => {
-                core.continuity.begin(&core.limits, store.run());
+                core.continuity.begin(&core.limits, store.run(), false);
                 retention::start(core);
                 note_index(core, index);
             }

@@ -30,7 +30,7 @@ impl Lineage {
     }
 
     /// The same without the oldest connection. `None` if there is none.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(super) fn without_oldest(&self) -> Option<Self> {
         let (_, latest) = self.0.split_last()?;
         Some(Self(latest.to_vec()))

@@ -17,7 +17,7 @@ pub(super) struct EarlierClient {
 }
 
 impl Runs {
-    pub(super) fn new(_run: StoreRun, _message_bytes: usize) -> Option<Self> {
+    pub(super) fn new(_run: StoreRun, _message_bytes: usize, _is_shared: bool) -> Option<Self> {
         None
     }
 
@@ -38,6 +38,10 @@ impl Runs {
     }
 
     pub(super) fn take(&self, _token: &str, _user: Option<&UserId>, _now: Instant) -> Option<EarlierClient> {
+        match *self {}
+    }
+
+    pub(super) fn note_taken(&self, _lineage: &Lineage) {
         match *self {}
     }
 

@@ -141,7 +141,7 @@ struct World {
 fn start(store: &Arc<FakeStore>) -> Continuity {
     let (limits, run) = (Limits::default(), store.run());
     let continuity = Continuity::new(&limits);
-    continuity.begin(&limits, run);
+    continuity.begin(&limits, run, false);
     continuity
 }
 

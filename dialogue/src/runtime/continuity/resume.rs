@@ -1,6 +1,7 @@
 //! The `resume` secrets: a client that reconnects with one takes over from its earlier connection.
 //!
-//! The table decides about the connections of this run. With a store, [`Runs`] decides about those of earlier runs.
+//! The table decides about the connections of this run. With a store, [`Runs`] decides about those of earlier runs and of other
+//! nodes.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -87,9 +88,9 @@ impl ResumableConnection {
 }
 
 impl ResumeSecrets {
-    /// Without this, no secret outlives this run.
-    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun) {
-        if let Some(runs) = Runs::new(run, limits.message_bytes) {
+    /// Without this, no secret outlives this run. `is_shared` says whether several nodes share the store.
+    pub(in crate::runtime) fn begin(&self, limits: &Limits, run: StoreRun, is_shared: bool) {
+        if let Some(runs) = Runs::new(run, limits.message_bytes, is_shared) {
             let _is_first = self.runs.set(runs);
         }
     }
@@ -208,12 +209,16 @@ impl ResumeSecrets {
     /// Takes the connection that a secret resumes, if the secret belongs to this user; `None` stands for an anonymous
     /// user. A secret works once.
     pub(crate) fn take(&self, secret: &str, user: Option<&UserId>) -> Option<ResumableConnection> {
-        let of_this_run = self.take_of_this_run(secret, user);
+        let of_this_run = self.take_of_this_run(secret, user).inspect(|resume| {
+            if let (Some(runs), Some(lineage)) = (self.runs.get(), &resume.lineage) {
+                runs.note_taken(lineage);
+            }
+        });
         of_this_run.or_else(|| {
             let earlier = self.runs.get()?.take(secret, user, Instant::now())?;
             Some(ResumableConnection {
                 user_id: earlier.user_id,
-                // In this run, the client was in no room yet.
+                // On this node, the client was in no room yet, or that is forgotten.
                 earlier: EarlierConnection::Ended(Vec::new()),
                 anonymous: earlier.anonymous,
                 peer: None,

@@ -1,7 +1,8 @@
-//! The `resume` secrets of a server with a store. They are sealed tokens, so that the next run of the server accepts them.
+//! The `resume` secrets of a server with a store. They are sealed tokens, so that the next run of the server accepts them, and
+//! the other nodes if several share the store.
 //!
 //! This run's secrets are in the table of [`super::resume`]. Of earlier runs, only the tokens themselves are left, and who was
-//! revoked after they were given out.
+//! revoked after they were given out. [`super::nodes`] decides about the tokens of a cluster.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
@@ -12,10 +13,12 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::lineage::{Lineage, Predecessor};
+use super::nodes::AcceptedTokens;
 use super::sealed::ResumeToken;
 use crate::connection::ClientState;
 use crate::id::{ClientId, UserId};
 use crate::log::durable::StoreRun;
+use crate::runtime::clock::wall_clock;
 
 /// How long tokens of earlier runs are accepted, from the first sign-in of this run: longer than any backoff of a client
 /// that still tries.
@@ -27,7 +30,7 @@ const SHARE_OF_MESSAGE: usize = 4;
 /// The most tokens of earlier runs that are accepted.
 const MAX_TAKEN: usize = 1_000_000;
 
-/// This run of a server, and the earlier ones whose clients may come back.
+/// This run of a server, and the earlier ones, or the other nodes, whose clients may come back.
 pub(super) struct Runs {
     run: StoreRun,
     /// The longest token that is given out.
@@ -37,6 +40,8 @@ pub(super) struct Runs {
     /// The time of the first sign-in.
     first_use: OnceLock<Instant>,
     earlier: Mutex<EarlierTokens>,
+    /// If several nodes share the store. `earlier` is empty then.
+    nodes: Option<Mutex<AcceptedTokens>>,
 }
 
 #[derive(Default)]
@@ -47,7 +52,7 @@ struct EarlierTokens {
     taken: HashSet<ClientId>,
 }
 
-/// What is left of a connection of an earlier run.
+/// What is left of a connection of an earlier run, or of another node.
 pub(super) struct EarlierClient {
     pub(super) user_id: UserId,
     pub(super) anonymous: bool,
@@ -56,8 +61,9 @@ pub(super) struct EarlierClient {
 }
 
 impl Runs {
-    /// `message_bytes` is the longest message that a client may send. A `connect` must have space for a token.
-    pub(super) fn new(mut run: StoreRun, message_bytes: usize) -> Option<Self> {
+    /// `message_bytes` is the longest message that a client may send. A `connect` must have space for a token. `is_shared`
+    /// says whether several nodes share the store.
+    pub(super) fn new(mut run: StoreRun, message_bytes: usize, is_shared: bool) -> Option<Self> {
         let revoked = std::mem::take(&mut run.revoked);
         let revoked = revoked.into_iter().map(|last| (last.user, (last.run, last.at)));
         Some(Self {
@@ -68,6 +74,7 @@ impl Runs {
                 revoked: revoked.collect(),
                 taken: HashSet::new(),
             }),
+            nodes: is_shared.then(Mutex::default),
             run,
         })
     }
@@ -81,9 +88,10 @@ impl Runs {
         self.run.run == run
     }
 
-    /// Whether clients of earlier runs may come back now.
+    /// Whether clients of earlier runs may come back now. Those of other nodes may at any time, so only what they mark as a
+    /// repetition is looked up for them.
     pub(super) fn expects_earlier_clients(&self) -> bool {
-        self.run.oldest < self.run.run && !self.is_over(Instant::now())
+        self.nodes.is_none() && self.run.oldest < self.run.run && !self.is_over(Instant::now())
     }
 
     /// Whether it is too late for clients of earlier runs.
@@ -107,6 +115,7 @@ impl Runs {
         let mut token = ResumeToken {
             run: self.run.run,
             number: self.next(),
+            sealed_at: self.nodes.as_ref().map(|_| wall_clock()),
             generation: self.run.generation.to_string(),
             client_id: client.id.clone(),
             user_id: client.user_id.clone(),
@@ -122,9 +131,14 @@ impl Runs {
         }
     }
 
-    /// Takes the connection of an earlier run that a token resumes, if the token belongs to this user; `None` stands for an
-    /// anonymous user.
+    /// Takes the connection that a token resumes and that is not in the table of this run, if the token belongs to this user;
+    /// `None` stands for an anonymous user.
     pub(super) fn take(&self, token: &str, user: Option<&UserId>, now: Instant) -> Option<EarlierClient> {
+        if let Some(nodes) = &self.nodes {
+            let token = ResumeToken::open(&self.run.secret, token).filter(|token| is_theirs(token, user))?;
+            let is_taken = nodes.lock().take(&token, self.run.run, wall_clock());
+            return is_taken.then(|| token.into());
+        }
         self.first_use.get_or_init(|| now);
         if self.is_over(now) {
             *self.earlier.lock() = EarlierTokens::default();
@@ -132,11 +146,7 @@ impl Runs {
         }
         let token = ResumeToken::open(&self.run.secret, token)?;
         let is_of_earlier_run = (self.run.oldest..self.run.run).contains(&token.run);
-        let is_theirs = match user {
-            Some(user) => !token.anonymous && token.user_id == *user,
-            None => token.anonymous,
-        };
-        if !is_of_earlier_run || token.generation != *self.run.generation || !is_theirs {
+        if !is_of_earlier_run || token.generation != *self.run.generation || !is_theirs(&token, user) {
             return None;
         }
         let mut earlier = self.earlier.lock();
@@ -151,22 +161,49 @@ impl Runs {
         earlier
             .taken
             .extend(token.lineage.iter().map(|connection| connection.client_id.clone()));
-        Some(EarlierClient {
-            user_id: token.user_id,
-            anonymous: token.anonymous,
-            lineage: token.lineage,
-        })
+        Some(token.into())
+    }
+
+    /// Notes that the table of this run has given this connection to its successor, with those that it continued: no other
+    /// token of it is accepted.
+    pub(super) fn note_taken(&self, lineage: &Lineage) {
+        if let Some(nodes) = &self.nodes {
+            let connections = lineage.iter().map(|connection| &connection.client_id);
+            nodes.lock().note_taken(connections, wall_clock());
+        }
     }
 
     /// Makes every token of a user invalid that was given out before. Returns the number of this revocation.
     pub(super) fn revoke(&self, user: &UserId) -> u64 {
         let number = self.next();
+        if let Some(nodes) = &self.nodes {
+            nodes.lock().revoke(user, number, wall_clock());
+            return number;
+        }
         let mut earlier = self.earlier.lock();
         // Later, no earlier token is accepted anyway.
         if !self.is_over(Instant::now()) {
             earlier.revoked.insert(user.clone(), (self.run.run, number));
         }
         number
+    }
+}
+
+impl From<ResumeToken> for EarlierClient {
+    fn from(token: ResumeToken) -> Self {
+        Self {
+            user_id: token.user_id,
+            anonymous: token.anonymous,
+            lineage: token.lineage,
+        }
+    }
+}
+
+/// Whether a token belongs to this user; `None` stands for an anonymous user.
+fn is_theirs(token: &ResumeToken, user: Option<&UserId>) -> bool {
+    match user {
+        Some(user) => !token.anonymous && token.user_id == *user,
+        None => token.anonymous,
     }
 }
 
@@ -187,7 +224,15 @@ mod tests {
     }
 
     fn runs(run: StoreRun) -> Runs {
-        Runs::new(run, 65_536).expect("runs")
+        Runs::new(run, 65_536, false).expect("runs")
+    }
+
+    fn node(number: u64) -> Runs {
+        let run = StoreRun {
+            oldest: 0,
+            ..run(number)
+        };
+        Runs::new(run, 65_536, true).expect("runs")
     }
 
     fn seal(runs: &Runs, client: &ClientState) -> String {
@@ -220,6 +265,52 @@ mod tests {
             None,
             "another one of the connection"
         );
+    }
+
+    #[test]
+    fn a_token_works_on_each_node_once_and_for_its_own_user() {
+        let nodes = [node(9), node(1), node(5)];
+        let token = seal(&nodes[0], &client("anonymous-1", true));
+        for node in &nodes {
+            assert_eq!(take(node, &token, Some("anonymous-1")), None);
+            assert_eq!(take(node, &token, None), Some("anonymous-1".into()));
+            assert_eq!(take(node, &token, None), None, "again");
+        }
+        let other_cluster = StoreRun {
+            secret: [8; 32],
+            ..run(2)
+        };
+        let other_cluster = Runs::new(other_cluster, 65_536, true).expect("runs");
+        assert_eq!(take(&other_cluster, &token, None), None);
+    }
+
+    #[test]
+    fn a_token_of_a_connection_that_the_table_has_given_away_is_refused() {
+        let (here, there) = (node(1), node(2));
+        let ada = client("ada", false);
+        let lineage = Lineage::default().after(here.connection(&ada));
+        let token = here.seal(&ada, Some(&lineage)).expect("a token");
+        here.note_taken(&lineage);
+        assert_eq!(take(&here, &token, Some("ada")), None);
+        let taken = there.take(&token, Some(&"ada".into()), Instant::now()).expect("ada");
+        let connections: Vec<_> = taken
+            .lineage
+            .iter()
+            .map(|one| (one.client_id.as_str(), one.run))
+            .collect();
+        assert_eq!(connections, [("client", 1)]);
+    }
+
+    #[test]
+    fn a_node_accepts_no_token_that_it_knows_to_be_revoked() {
+        let (here, there) = (node(1), node(2));
+        let seal = |runs: &Runs, id| seal(runs, &client_with_id(id, "ada", false));
+        let before = [seal(&here, "a"), seal(&there, "b")];
+        here.revoke(&"ada".into());
+        for token in &before {
+            assert_eq!(take(&here, token, Some("ada")), None);
+        }
+        assert_eq!(take(&here, &seal(&here, "c"), Some("ada")), Some("ada".into()));
     }
 
     #[test]
@@ -318,7 +409,7 @@ mod tests {
             });
         }
         for (message_bytes, connections) in [(65_536, Some(8)), (1_024, Some(3)), (128, None)] {
-            let first = Runs::new(run(1), message_bytes).expect("runs");
+            let first = Runs::new(run(1), message_bytes, false).expect("runs");
             let token = first.seal(&ada, Some(&lineage));
             assert!(token.as_ref().is_none_or(|token| token.len() <= message_bytes / 4));
             let taken = token.and_then(|token| runs(run(2)).take(&token, Some(&"ada".into()), Instant::now()));

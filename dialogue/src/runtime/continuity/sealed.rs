@@ -14,7 +14,9 @@ use crate::id::{ClientId, UserId};
 /// The key of a token.
 pub(super) type Secret = [u8; 32];
 
+/// Of a token without the time of its sealing, and of one with it.
 const VERSION: u8 = 1;
+const VERSION_WITH_TIME: u8 = 2;
 
 /// Separates these codes from others that are made with the same secret.
 const PURPOSE: &[u8] = b"resume\0";
@@ -30,6 +32,8 @@ pub(super) struct ResumeToken {
     /// The run in which it was given out, and its number there.
     pub(super) run: u64,
     pub(super) number: u64,
+    /// When it was sealed, in milliseconds of the wall clock. `None` in a token that counts until its run is forgotten.
+    pub(super) sealed_at: Option<u64>,
     /// The generation of the store in that run.
     pub(super) generation: String,
     pub(super) client_id: ClientId,
@@ -42,9 +46,15 @@ pub(super) struct ResumeToken {
 impl ResumeToken {
     /// The token as the client receives it.
     pub(super) fn seal(&self, secret: &Secret) -> String {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![match self.sealed_at {
+            None => VERSION,
+            Some(_) => VERSION_WITH_TIME,
+        }];
         bytes.extend(self.run.to_be_bytes());
         bytes.extend(self.number.to_be_bytes());
+        if let Some(sealed_at) = self.sealed_at {
+            bytes.extend(sealed_at.to_be_bytes());
+        }
         bytes.push(u8::from(self.anonymous));
         write_text(&mut bytes, &self.generation);
         write_text(&mut bytes, self.client_id.as_str());
@@ -72,10 +82,14 @@ impl ResumeToken {
 
     fn read(content: &[u8]) -> Option<Self> {
         let mut rest = Rest(content);
-        if rest.take(1)? != [VERSION] {
-            return None;
-        }
-        let (run, number, anonymous) = (rest.number()?, rest.number()?, rest.take(1)? == [1]);
+        let has_time = match rest.take(1)? {
+            [VERSION] => false,
+            [VERSION_WITH_TIME] => true,
+            _ => return None,
+        };
+        let (run, number) = (rest.number()?, rest.number()?);
+        let sealed_at = if has_time { Some(rest.number()?) } else { None };
+        let anonymous = rest.take(1)? == [1];
         let (generation, client_id, user_id) = (rest.text()?, rest.text()?, rest.text()?);
         let mut lineage = Vec::new();
         while !rest.0.is_empty() {
@@ -87,6 +101,7 @@ impl ResumeToken {
         Some(Self {
             run,
             number,
+            sealed_at,
             generation: generation.to_owned(),
             client_id: client_id.into(),
             user_id: user_id.into(),
@@ -140,7 +155,8 @@ mod tests {
         let connection = ("[0-9a-f]{0,32}", any::<u64>());
         let lineage = prop::collection::vec(connection, 0..8);
         let ids = ("[0-9a-f]{0,16}", "[0-9a-f]{0,32}", "\\PC{0,32}");
-        (any::<u64>(), any::<u64>(), ids, any::<bool>(), lineage).prop_map(|(run, number, ids, anonymous, lineage)| {
+        let numbers = (any::<u64>(), any::<u64>(), any::<Option<u64>>());
+        (numbers, ids, any::<bool>(), lineage).prop_map(|((run, number, sealed_at), ids, anonymous, lineage)| {
             let (generation, client_id, user_id) = ids;
             let lineage = lineage.into_iter().map(|(id, run)| Predecessor {
                 client_id: id.into(),
@@ -149,6 +165,7 @@ mod tests {
             ResumeToken {
                 run,
                 number,
+                sealed_at,
                 generation,
                 client_id: client_id.into(),
                 user_id: user_id.into(),
@@ -210,6 +227,7 @@ mod tests {
         let mut token = ResumeToken {
             run: 1,
             number: 1,
+            sealed_at: Some(1),
             generation: "g".repeat(64),
             client_id: "c".repeat(64).into(),
             user_id: "u".repeat(UserId::MAX_BYTES).into(),
@@ -235,6 +253,7 @@ mod tests {
         let token = ResumeToken {
             run: 1,
             number: 1,
+            sealed_at: None,
             generation: "g".to_owned(),
             client_id: "c".into(),
             user_id: "ada".into(),

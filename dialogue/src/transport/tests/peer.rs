@@ -85,7 +85,7 @@ impl Peer {
     }
 
     /// The same, but as the successor of another connection if `resume` has its secret.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "redis"))]
     pub(super) async fn connect_as(dialogue: &Dialogue, auth: Value, resume: Option<&Value>) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         serve(dialogue, theirs, None);

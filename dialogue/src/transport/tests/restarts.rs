@@ -1,6 +1,8 @@
 //! A server with a store that is killed and started again, on a paused clock: who its clients are afterwards, and what becomes
 //! of triggers that they repeat.
 
+mod nodes;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use super::peer::{Peer, PeerFrame};
 use super::{Archived, Bulk, settle};
 use crate::log::tests::fake_store::{FakeStore, broken};
 use crate::prelude::*;
-use crate::{Dialogue, Identity, Limits, RoomConfig};
+use crate::{Builder, Dialogue, Identity, Limits, RoomConfig};
 
 rooms! {
     crate = crate;
@@ -22,12 +24,16 @@ rooms! {
     }
 }
 
-/// Starts a server on a store. A client is the user that its `auth` names, or anonymous. Nobody may trigger `archived` if
-/// `refuses`.
+/// Starts a server on a store.
 fn server(store: &Arc<FakeStore>, refuses: bool) -> Dialogue {
+    let builder = describe(refuses).durable(Arc::clone(store) as _);
+    builder.build().expect("a server")
+}
+
+/// Describes a server. A client is the user that its `auth` names, or anonymous. Nobody may trigger `archived` if `refuses`.
+fn describe(refuses: bool) -> Builder {
     Dialogue::builder()
         .rooms::<Rooms>()
-        .durable(Arc::clone(store) as _)
         .limits(Limits::default().with_ping_interval(Duration::from_secs(1_000_000)))
         .authenticate(|handshake| async move {
             Ok(match handshake.auth.as_str() {
@@ -41,8 +47,6 @@ fn server(store: &Arc<FakeStore>, refuses: bool) -> Dialogue {
             }
             Ok(message)
         })
-        .build()
-        .expect("a server")
 }
 
 /// A client in the room, and what it remembers when its connection is lost.
