@@ -5,6 +5,7 @@
 
 mod commands;
 mod reply;
+mod retry_after;
 mod sign_in;
 
 pub(crate) use commands::Conversation;

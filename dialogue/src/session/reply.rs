@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::retry_after::in_outage;
 use crate::hook::{HookError, Refusal};
 use crate::protocol::{ErrorCode, RejectedRequest, ServerFrame};
+use crate::random::random_up_to;
 use crate::runtime::{
-    ClientCreateError, ClientDeleteError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, log_line,
+    ClientCreateError, ClientDeleteError, Core, HistoryError, Involved, JoinError, NotRun, Rejected, log_line, outage,
 };
 use crate::schema::Violation;
 
@@ -25,6 +27,8 @@ pub(crate) struct CommandError {
     /// The data of a hook's refusal.
     pub(crate) data: Option<Value>,
     pub(crate) retry_after: Option<Duration>,
+    /// The store could not do it. If several nodes share it and it cannot be reached, the client waits for longer.
+    waits_for_store: bool,
 }
 
 impl CommandError {
@@ -35,6 +39,7 @@ impl CommandError {
             violations: Vec::new(),
             data: None,
             retry_after: None,
+            waits_for_store: false,
         }
     }
 
@@ -69,7 +74,14 @@ impl CommandError {
 
     /// The store cannot do it now. The client learns nothing about the cause.
     pub(crate) fn store_failed() -> Self {
-        Self::unavailable("the server cannot reach its store: try again later")
+        Self::waiting_for_store("the server cannot reach its store: try again later")
+    }
+
+    fn waiting_for_store(message: &str) -> Self {
+        Self {
+            waits_for_store: true,
+            ..Self::unavailable(message)
+        }
     }
 
     pub(crate) fn outcome_unknown() -> Self {
@@ -81,7 +93,7 @@ impl CommandError {
 
     /// The outcome of a trigger with a key is not known yet.
     fn still_unknown() -> Self {
-        Self::unavailable("the server cannot tell yet whether the event is stored: try again later")
+        Self::waiting_for_store("the server cannot tell yet whether the event is stored: try again later")
     }
 
     pub(crate) fn no_such_room() -> Self {
@@ -122,9 +134,21 @@ pub(crate) fn refuse(core: &Core, id: Option<i64>, error: &CommandError, involve
         event: involved.event,
         violations: &error.violations,
         data: error.data.as_ref(),
-        retry_after: error.retry_after,
+        retry_after: retry_after(core, error),
     }
     .encode()
+}
+
+/// How long a client waits before it repeats a command that has failed. Random during an outage.
+fn retry_after(core: &Core, error: &CommandError) -> Option<Duration> {
+    let lasted = Some(error)
+        .filter(|error| error.waits_for_store)
+        .and_then(|_| outage(core));
+    let Some(lasted) = lasted else {
+        return error.retry_after;
+    };
+    let bounds = in_outage(lasted);
+    Some(*bounds.start() + random_up_to(*bounds.end() - *bounds.start()))
 }
 
 impl From<RejectedRequest> for CommandError {
@@ -181,7 +205,9 @@ impl From<Rejected> for CommandError {
             Rejected::Blocked(error) => Self::of_hook(ErrorCode::Blocked, &error),
             Rejected::Renamed(_) => Self::new(ErrorCode::Blocked, "the application made another event of it"),
             Rejected::LimitExceeded(exceeded) => Self::new(ErrorCode::LimitExceeded, exceeded.to_string()),
-            Rejected::NotAccepted(_) => Self::unavailable("the server cannot store the event now: try again later"),
+            Rejected::NotAccepted(_) => {
+                Self::waiting_for_store("the server cannot store the event now: try again later")
+            }
             Rejected::Unknown(_) => Self::new(
                 ErrorCode::OutcomeUnknown,
                 "the server cannot tell whether the event is stored",

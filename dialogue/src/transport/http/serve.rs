@@ -16,6 +16,9 @@ impl Dialogue {
     /// Listens on an address in the background, until [`stop`](Self::stop). Returns the bound address, which has the actual
     /// port if port 0 was requested. A server that listens lives on even if the program drops every [`Dialogue`].
     ///
+    /// With a cluster, this does not wait for the first contact with it. Until then, the server refuses clients, and
+    /// `{base}/ready` answers 503. If somebody must repair the cluster first, it stays so, and the log says why.
+    ///
     /// # Errors
     ///
     /// [`Error::Bind`] if the server cannot listen on the address. [`Error::Stopped`] after [`stop`](Self::stop).
@@ -65,7 +68,8 @@ impl Dialogue {
     ///
     /// # Errors
     ///
-    /// The same as [`start`](Self::start) and [`stop`](Self::stop).
+    /// The same as [`start`](Self::start) and [`stop`](Self::stop). [`Error::Cluster`] if the server has a cluster that somebody
+    /// must repair first. While the cluster cannot be reached, this waits, and refuses clients.
     ///
     /// # Cancel safety
     ///

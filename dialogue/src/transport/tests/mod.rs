@@ -22,6 +22,7 @@ mod not_now;
 mod on_demand;
 mod origin;
 mod orphans;
+mod outage;
 mod paging;
 mod peer;
 mod pipelining;
@@ -33,7 +34,7 @@ mod redis;
 mod rejoin;
 mod renewal;
 mod repeats;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "redis"))]
 mod restarts;
 mod sign_in;
 mod signals;

@@ -105,7 +105,7 @@ pub(super) fn first(store: &FakeStore, id: &str) -> RoomKey {
     }
 }
 
-async fn ask(peer: &mut Peer, request: Value) -> Value {
+pub(super) async fn ask(peer: &mut Peer, request: Value) -> Value {
     let mut request = request;
     request["id"] = json!(7);
     peer.send(&request).await;
