@@ -72,7 +72,7 @@ pub enum CreateRoomError {
     #[error(transparent)]
     LimitExceeded(#[from] LimitExceeded),
     /// The store has not stored the room. A later attempt may succeed. After [`StoreFailure::TimedOut`] and after a failure
-    /// of the disk, the store may have the room: then a later attempt finds that it [`Exists`](Self::Exists).
+    /// of the disk or the network, the store may have the room: then a later attempt finds that it [`Exists`](Self::Exists).
     #[error("the store has not accepted the room")]
     NotAccepted(#[source] StoreFailure),
     /// The server is stopping or has stopped.
