@@ -1,6 +1,8 @@
-//! The server for benchmarks: `cargo run --release -p fanout [-- --threads N]`. `PORT` sets the port (default 3000).
+//! The server for benchmarks: `cargo run --release -p fanout [-- --threads N]`. `PORT` sets the port (default 3000). Built
+//! with the feature `cluster`, it shares its rooms with other servers through the Redis in `REDIS_URL`, if that is set.
 //!
-//! It has one event, which is validated like any other. Its limits are raised, so that it does not throttle the load.
+//! It has one event without history and the same with history. Both are validated like any other. Its limits are raised, so
+//! that it does not throttle the load.
 
 use std::net::Ipv4Addr;
 
@@ -19,21 +21,33 @@ struct Message {
     sender_id: String,
 }
 
+/// A chat line that the room keeps.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
+#[serde(rename_all = "camelCase")]
+#[event(name = "kept", history = 50)]
+struct Kept {
+    /// The text of the line.
+    #[schemars(length(min = 1, max = 1000))]
+    text: String,
+    /// The sender, as claimed by the client.
+    sender_id: String,
+}
+
 rooms! {
     /// Every room of this server.
     Rooms;
 
     /// The room that all clients subscribe to.
     Chat = "chat" {
-        events: [Message],
-        default_subscriptions: [Message],
+        events: [Message, Kept],
+        default_subscriptions: [Message, Kept],
     }
 
     /// Further rooms, one for each id that the load joins.
     ChatNumber { n: u32 } = "chat-{n}" {
         name: "Chat",
-        events: [Message],
-        default_subscriptions: [Message],
+        events: [Message, Kept],
+        default_subscriptions: [Message, Kept],
         on_demand: true,
     }
 }
@@ -56,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
-    let dialogue = Dialogue::builder()
+    let builder = Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
         .limits(
@@ -65,8 +79,13 @@ async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
                 .with_queue_frames(65_536)
                 .with_queue_bytes(64 * 1024 * 1024)
                 .with_max_rooms(1_000_000),
-        )
-        .build()?;
+        );
+    #[cfg(feature = "cluster")]
+    let builder = match std::env::var("REDIS_URL") {
+        Ok(url) => builder.cluster(dialogue::redis::Redis::connect(url)),
+        Err(_) => builder,
+    };
+    let dialogue = builder.build()?;
     let address = dialogue.start((Ipv4Addr::LOCALHOST, port)).await?;
     let stopped = dialogue.stop_on_signal();
     println!("The fanout server runs at {address}");

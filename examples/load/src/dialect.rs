@@ -54,8 +54,8 @@ impl Dialect {
         }
     }
 
-    /// A message to a room. Its deliveries are about `bytes` bytes long.
-    pub(crate) fn message(self, room: usize, bytes: usize) -> String {
+    /// A message to a room, of a type that only Dialogue distinguishes. Its deliveries are about `bytes` bytes long.
+    pub(crate) fn message(self, event: &str, room: usize, bytes: usize) -> String {
         // The bytes around the text in a delivery.
         let envelope = match self {
             Self::Dialogue => 127,
@@ -67,7 +67,7 @@ impl Dialect {
         match self {
             Self::Dialogue => {
                 let room = room_id(room);
-                format!(r#"{{"type":"trigger","roomId":"{room}","event":"message","data":{data}}}"#)
+                format!(r#"{{"type":"trigger","roomId":"{room}","event":"{event}","data":{data}}}"#)
             }
             Self::Plain => {
                 let room = room_id(room);

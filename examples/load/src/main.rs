@@ -9,6 +9,11 @@
 //! `seconds`: the first client of a room sends a message when all clients of the room have received an earlier one. It
 //! prints deliveries per second, latency, the server's CPU time per delivery and memory per connection (from `/proc`),
 //! and connections per second.
+//!
+//! Several nodes of one application are several ports and process ids, separated by commas. The clients take turns to
+//! connect to them, and a client of each node in turn sends. `--redis-pid` adds the CPU time of the Redis that they share.
+//! With `--rate`, that many messages per second are sent, whether earlier ones have arrived or not. At the end, the program
+//! fails if a message has not reached everybody exactly once.
 
 mod dialect;
 mod proc;
@@ -35,11 +40,17 @@ const CONNECTING_AT_ONCE: usize = 100;
 #[derive(Debug, Clone)]
 struct Plan {
     dialect: Dialect,
-    port: u16,
-    pid: Option<u32>,
+    /// The event that is sent, for Dialogue.
+    event: String,
+    /// One for each node.
+    ports: Vec<u16>,
+    pids: Vec<u32>,
+    redis_pid: Option<u32>,
     subscribers: usize,
     rooms: usize,
     in_flight: usize,
+    /// Messages per second, if not limited by those in flight.
+    rate: Option<usize>,
     bytes: usize,
     seconds: u64,
 }
@@ -48,11 +59,14 @@ impl Plan {
     fn from_arguments() -> Result<Self, String> {
         let mut plan = Self {
             dialect: Dialect::Dialogue,
-            port: 3000,
-            pid: None,
+            event: "message".to_owned(),
+            ports: vec![3000],
+            pids: Vec::new(),
+            redis_pid: None,
             subscribers: 1000,
             rooms: 1,
             in_flight: 16,
+            rate: None,
             bytes: 200,
             seconds: 5,
         };
@@ -62,8 +76,11 @@ impl Plan {
             let number = || value.parse::<usize>().map_err(|_| format!("{key} needs a number"));
             match key.as_str() {
                 "--dialect" => plan.dialect = value.parse()?,
-                "--port" => plan.port = value.parse().map_err(|_| "--port needs a port number".to_owned())?,
-                "--pid" => plan.pid = Some(value.parse().map_err(|_| "--pid needs a process id".to_owned())?),
+                "--event" => plan.event = value,
+                "--port" => plan.ports = list(&value).ok_or("--port needs port numbers")?,
+                "--pid" => plan.pids = list(&value).ok_or("--pid needs process ids")?,
+                "--redis-pid" => plan.redis_pid = Some(number()? as u32),
+                "--rate" => plan.rate = Some(number()?.max(1)),
                 "--subscribers" => plan.subscribers = number()?.max(1),
                 "--rooms" => plan.rooms = number()?.max(1),
                 "--in-flight" => plan.in_flight = number()?,
@@ -74,6 +91,11 @@ impl Plan {
         }
         Ok(plan)
     }
+}
+
+/// Values that are separated by commas.
+fn list<T: std::str::FromStr>(text: &str) -> Option<Vec<T>> {
+    text.split(',').map(|value| value.parse().ok()).collect()
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -3,9 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-/// How many ticks per second `/proc` counts CPU time in: 100 on every Linux.
-const TICKS_PER_SECOND: u64 = 100;
-
 /// A process to measure.
 pub(crate) struct Process(u32);
 
@@ -14,18 +11,21 @@ impl Process {
         Self(pid)
     }
 
-    /// The user and system time of the process so far.
+    /// The user and system time of the process's threads so far.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
-        // The name of the command, in parentheses, may contain any character.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| {
-            fields
-                .get(field)
-                .and_then(|ticks| ticks.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        Ok(Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS_PER_SECOND))
+        let mut nanoseconds = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.0))? {
+            // A thread may have ended meanwhile.
+            let Ok(line) = std::fs::read_to_string(task?.path().join("schedstat")) else {
+                continue;
+            };
+            nanoseconds += line
+                .split_whitespace()
+                .next()
+                .and_then(|time| time.parse::<u64>().ok())
+                .ok_or_else(|| io::Error::other("no time in schedstat"))?;
+        }
+        Ok(Duration::from_nanos(nanoseconds))
     }
 
     /// The resident memory of the process.
