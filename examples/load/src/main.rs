@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use crate::dialect::Dialect;
 use crate::proc::Process;
 use crate::report::Report;
-use crate::socket::Socket;
+use crate::socket::{Socket, Writer};
 
 /// How many connections are opened at the same time. Many servers have an accept queue of 128. A connection that finds
 /// the queue full is retried a second later, and the program would measure that second.
@@ -117,15 +117,16 @@ async fn never_sleep() {
 }
 
 async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
-    let server = plan.pid.map(Process::new);
-    let memory_before = server.as_ref().map(Process::resident_bytes).transpose()?;
+    let nodes: Vec<Process> = plan.pids.iter().copied().map(Process::new).collect();
+    let redis = plan.redis_pid.map(Process::new);
+    let memory_before = resident_bytes(&nodes)?;
     let connecting = Instant::now();
     let mut sockets = Vec::with_capacity(plan.subscribers);
     let gate = Rc::new(Semaphore::new(CONNECTING_AT_ONCE));
     let connections: Vec<_> = (0..plan.subscribers)
         .map(|number| {
             let (gate, room) = (Rc::clone(&gate), number % plan.rooms);
-            let (dialect, port) = (plan.dialect, plan.port);
+            let (dialect, port) = (plan.dialect, plan.ports[number / plan.rooms % plan.ports.len()]);
             tokio::task::spawn_local(async move {
                 let _place = gate.acquire().await.map_err(io::Error::other)?;
                 Socket::connect(dialect, port, room).await
@@ -137,40 +138,45 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     }
     let connected_in = connecting.elapsed();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let memory_idle = server.as_ref().map(Process::resident_bytes).transpose()?;
+    let memory_idle = resident_bytes(&nodes)?;
 
     let tally = Rc::new(RefCell::new(Tally {
         rooms: vec![Room::default(); plan.rooms],
         latencies: Vec::new(),
         deliveries: 0,
+        all_deliveries: 0,
         lost: 0,
         began: Instant::now(),
     }));
     // A kernel rarely holds more than this for one socket.
     let buffer = Rc::new(RefCell::new(vec![0; 64 * 1024]));
-    let mut senders = Vec::new();
-    let mut members = vec![0usize; plan.rooms];
+    // Of each room, a client of each node.
+    let mut senders = vec![Vec::new(); plan.rooms];
+    let mut readers = Vec::with_capacity(plan.subscribers);
     for (number, socket) in sockets.into_iter().enumerate() {
         let room = number % plan.rooms;
-        members[room] += 1;
-        let (mut reader, writer) = socket.into_split();
-        if number < plan.rooms {
-            senders.push(Rc::new(RefCell::new(writer)));
+        tally.borrow_mut().rooms[room].members += 1;
+        let (reader, writer) = socket.into_split();
+        if senders[room].len() < plan.ports.len() {
+            senders[room].push(Rc::new(RefCell::new(writer)));
         } else {
             // The reader's half keeps the connection open.
             std::mem::forget(writer);
         }
-        let (tally, sender, buffer) = (Rc::clone(&tally), Rc::clone(&senders[room]), Rc::clone(&buffer));
+        readers.push(reader);
+    }
+    let senders = Rc::new(senders);
+    for (number, mut reader) in readers.into_iter().enumerate() {
+        let room = number % plan.rooms;
+        let (tally, senders, buffer) = (Rc::clone(&tally), Rc::clone(&senders), Rc::clone(&buffer));
         let plan = plan.clone();
         tokio::task::spawn_local(async move {
             let mut received = 0;
             while let Ok(count) = reader.next_messages(plan.dialect, &buffer).await {
                 let next = tally.borrow_mut().received(room, received, count);
                 received += count as u64;
-                for _ in 0..next {
-                    let frame = plan.dialect.message(room, plan.bytes);
-                    tally.borrow_mut().rooms[room].sent();
-                    if sender.borrow_mut().try_send(&frame).is_err() {
+                for _ in 0..if plan.rate.is_some() { 0 } else { next } {
+                    if send(&plan, &tally, &senders, room).is_err() {
                         tally.borrow_mut().lost += 1;
                         return;
                     }
@@ -179,23 +185,37 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
             tally.borrow_mut().lost += 1;
         });
     }
-    for (room, count) in members.iter().enumerate() {
-        tally.borrow_mut().rooms[room].members = *count;
-    }
-    for number in 0..plan.in_flight {
-        let room = number % plan.rooms;
-        let frame = plan.dialect.message(room, plan.bytes);
-        tally.borrow_mut().rooms[room].sent();
-        senders[room].borrow_mut().try_send(&frame)?;
+    if let Some(rate) = plan.rate {
+        let (tally, senders, plan) = (Rc::clone(&tally), Rc::clone(&senders), plan.clone());
+        tokio::task::spawn_local(async move {
+            let began = Instant::now();
+            for number in 0.. {
+                // The clock of the runtime counts whole milliseconds.
+                while began.elapsed() < Duration::from_secs(1) * number as u32 / rate as u32 {
+                    tokio::task::yield_now().await;
+                }
+                let room = number % plan.rooms;
+                if tally.borrow().rooms[room].paused {
+                    return;
+                }
+                if send(&plan, &tally, &senders, room).is_err() {
+                    tally.borrow_mut().lost += 1;
+                }
+            }
+        });
+    } else {
+        for number in 0..plan.in_flight {
+            send(plan, &tally, &senders, number % plan.rooms)?;
+        }
     }
     // Warm up for a second, then start counting.
     if plan.in_flight > 0 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     tally.borrow_mut().begin();
-    let cpu_before = server.as_ref().map(Process::cpu).transpose()?;
+    let cpu_before = cpu(&nodes, redis.as_ref())?;
     tokio::time::sleep(Duration::from_secs(plan.seconds)).await;
-    let cpu_after = server.as_ref().map(Process::cpu).transpose()?;
+    let cpu_after = cpu(&nodes, redis.as_ref())?;
     let elapsed = tally.borrow().began.elapsed();
     let (deliveries, latencies) = {
         let mut tally = tally.borrow_mut();
@@ -203,22 +223,60 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     };
     tally.borrow_mut().pause();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let memory_after = server.as_ref().map(Process::resident_bytes).transpose()?;
-    let lost = tally.borrow().lost;
-    if lost > 0 {
-        return Err(format!("{lost} connections were lost").into());
+    let memory_after = resident_bytes(&nodes)?;
+    let tally = tally.borrow();
+    if tally.lost > 0 {
+        return Err(format!("{} connections were lost", tally.lost).into());
+    }
+    let incomplete: usize = tally.rooms.iter().map(|room| room.on_their_way.len()).sum();
+    if incomplete > 0 {
+        return Err(format!("{incomplete} messages did not reach everybody").into());
+    }
+    let sent: u64 = tally.rooms.iter().map(|room| room.arrived).sum();
+    let expected: u64 = tally.rooms.iter().map(|room| room.arrived * room.members as u64).sum();
+    if tally.all_deliveries != expected {
+        return Err(format!("{} deliveries instead of {expected}", tally.all_deliveries).into());
     }
     Ok(Report {
         connections: plan.subscribers,
         connected_in,
+        sent,
+        members: plan.subscribers / plan.rooms,
         deliveries,
         elapsed,
         latencies,
-        cpu: cpu_before.zip(cpu_after).map(|(before, after)| after - before),
+        cpu: cpu_after
+            .iter()
+            .zip(&cpu_before)
+            .map(|(after, before)| *after - *before)
+            .collect(),
+        with_redis: redis.is_some(),
         memory_before,
         memory_idle,
         memory_after,
     })
+}
+
+/// The senders of each room, one for each node.
+type Senders = Vec<Vec<Rc<RefCell<Writer>>>>;
+
+/// Sends the next message to a room, from the node whose turn it is.
+fn send(plan: &Plan, tally: &RefCell<Tally>, senders: &Senders, room: usize) -> io::Result<()> {
+    let frame = plan.dialect.message(&plan.event, room, plan.bytes);
+    let number = tally.borrow_mut().rooms[room].sent();
+    let senders = &senders[room];
+    senders[number as usize % senders.len()].borrow_mut().try_send(&frame)
+}
+
+/// The CPU time of each node, then that of Redis.
+fn cpu(nodes: &[Process], redis: Option<&Process>) -> io::Result<Vec<Duration>> {
+    nodes.iter().chain(redis).map(Process::cpu).collect()
+}
+
+/// The memory of all nodes.
+fn resident_bytes(nodes: &[Process]) -> io::Result<Option<u64>> {
+    let sum = nodes.iter().map(Process::resident_bytes).sum::<io::Result<u64>>()?;
+    Ok((!nodes.is_empty()).then_some(sum))
 }
 
 /// The deliveries so far.
@@ -226,6 +284,8 @@ struct Tally {
     rooms: Vec<Room>,
     latencies: Vec<Duration>,
     deliveries: u64,
+    /// Also those before and after the time that counts.
+    all_deliveries: u64,
     /// Connections that ended. When one is missing, no message reaches everyone, and the load stops.
     lost: usize,
     began: Instant,
@@ -242,8 +302,10 @@ struct Room {
 }
 
 impl Room {
-    fn sent(&mut self) {
+    /// Returns how many messages were sent before.
+    fn sent(&mut self) -> u64 {
         self.on_their_way.push_back((Instant::now(), self.members));
+        self.arrived + self.on_their_way.len() as u64 - 1
     }
 }
 
@@ -264,6 +326,7 @@ impl Tally {
     /// to send next: one for each that has now reached everyone, unless the room is paused.
     fn received(&mut self, room: usize, before: u64, count: usize) -> usize {
         self.deliveries += count as u64;
+        self.all_deliveries += count as u64;
         let room = &mut self.rooms[room];
         for index in before..before + count as u64 {
             if let Some((_, missing)) = room.on_their_way.get_mut((index - room.arrived) as usize) {
