@@ -70,16 +70,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 async fn serve(port: u16) -> Result<(), Box<dyn std::error::Error>> {
-    let builder = Dialogue::builder()
-        .rooms::<Rooms>()
-        .trust_client_identity()
-        .limits(
-            Limits::default()
-                .with_inbound_frames(1_000_000)
-                .with_queue_frames(65_536)
-                .with_queue_bytes(64 * 1024 * 1024)
-                .with_max_rooms(1_000_000),
-        );
+    let builder = Dialogue::builder().rooms::<Rooms>().trust_client_identity().limits(
+        Limits::default()
+            .with_inbound_frames(1_000_000)
+            .with_queue_frames(65_536)
+            .with_queue_bytes(64 * 1024 * 1024)
+            .with_max_rooms(1_000_000),
+    );
     #[cfg(feature = "cluster")]
     let builder = match std::env::var("REDIS_URL") {
         Ok(url) => builder.cluster(dialogue::redis::Redis::connect(url)),

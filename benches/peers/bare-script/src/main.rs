@@ -46,7 +46,17 @@ struct Plan {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, nodes, events_per_second, events_per_call, bytes, seconds, class, pid] = &arguments[..] else {
+    let [
+        url,
+        nodes,
+        events_per_second,
+        events_per_call,
+        bytes,
+        seconds,
+        class,
+        pid,
+    ] = &arguments[..]
+    else {
         return Err("give eight arguments: see the beginning of main.rs".into());
     };
     let plan = Plan {
@@ -87,8 +97,7 @@ async fn run(
     as_one_message: bool,
 ) -> Result<(Duration, u32), Box<dyn std::error::Error>> {
     let text = "x".repeat(plan.bytes);
-    let mut ticks =
-        tokio::time::interval(Duration::from_secs_f64(plan.events_per_call / plan.events_per_second));
+    let mut ticks = tokio::time::interval(Duration::from_secs_f64(plan.events_per_call / plan.events_per_second));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let (mut due, mut events) = (0.0, 0);
     let (began, before) = (Instant::now(), cpu(plan.redis_pid)?);
@@ -99,7 +108,9 @@ async fn run(
         let count = due as u32;
         due -= f64::from(count);
         let mut call = plan.script.key("bare:seq");
-        call.key("bare:log").key("bare:feed").arg(if as_one_message { "1" } else { "" });
+        call.key("bare:log")
+            .key("bare:feed")
+            .arg(if as_one_message { "1" } else { "" });
         for _ in 0..count {
             call.arg(&text);
         }

@@ -21,7 +21,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(url) => {
             let client = redis::Client::open(format!("{url}?protocol=resp3"))?;
             let adapter = RedisAdapterCtr::new_with_redis(&client).await?;
-            let (layer, io) = SocketIo::builder().with_adapter::<RedisAdapter<_>>(adapter).build_layer();
+            let (layer, io) = SocketIo::builder()
+                .with_adapter::<RedisAdapter<_>>(adapter)
+                .build_layer();
             io.ns("/", connected).await?;
             axum::Router::new().layer(layer)
         }
