@@ -1,7 +1,7 @@
 //! The shared log of rooms on Redis.
 //!
 //! - [`script`] has the Lua scripts. Everything that the log changes or reads in Redis, it does by them.
-//! - [`keys`] has the names of keys and channels, and the partitions.
+//! - [`keys`] has the names of keys and channels, and the partitions. [`hash_tag`] puts them into slots.
 //! - [`calls`] is what the log needs of the connections.
 //! - [`settings`], [`address`] and [`error`] are the public settings. [`stream`], with [`tls`], opens a stream, [`connection`] is one
 //!   connection over it, [`link`] and [`feed`] are connections that are opened again: for commands, and for messages. [`route`] has
@@ -24,6 +24,7 @@ mod erase;
 mod error;
 mod feed;
 mod foreign;
+mod hash_tag;
 mod index;
 mod keys;
 mod link;

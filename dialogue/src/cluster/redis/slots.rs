@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::Value;
 
 use super::address::Address;
-use super::keys;
+use super::hash_tag::SLOTS;
 
 /// The primaries of a cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Slots {
             }
             next = next.max(last.saturating_add(1));
         }
-        next >= keys::SLOTS
+        next >= SLOTS
     }
 
     pub(super) fn is_empty(&self) -> bool {

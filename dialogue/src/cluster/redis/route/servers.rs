@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use super::super::address::Address;
 use super::super::connection::Request;
 use super::super::feed::{Feed, FeedSink};
-use super::super::keys::{self, Keys, Partition};
+use super::super::hash_tag;
+use super::super::keys::{Keys, Partition};
 use super::super::link::Link;
 use super::super::settings::Settings;
 use super::super::slots::Slots;
@@ -60,7 +61,7 @@ impl Inner {
     pub(super) fn slot(&self, partition: Partition) -> u16 {
         match self.keys.get() {
             Some(keys) => keys.slot(partition),
-            None => keys::slot(self.settings.prefix.as_bytes()),
+            None => hash_tag::slot(self.settings.prefix.as_bytes()),
         }
     }
 
