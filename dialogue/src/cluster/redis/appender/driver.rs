@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::batch::Sending;
 use super::queue::{Job, Next};
@@ -18,9 +19,12 @@ use crate::cluster::redis::shared::{bad_reply, call_failure, failed};
 use crate::id::RoomId;
 use crate::log::durable::{Appended, StoreFailure, Ticket};
 
-/// The pauses while Redis cannot be reached.
+/// The pauses while Redis takes nothing, though it can be reached.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often events that were withdrawn are removed while Redis cannot be reached.
+const SWEEP: Duration = Duration::from_secs(1);
 
 /// How long a batch without an answer is repeated. Its events have been unknown since their deadline.
 const REPEAT_FOR: Duration = Duration::from_secs(10 * 60);
@@ -55,7 +59,12 @@ pub(super) async fn drive(queues: Arc<Queues>, room: RoomId) {
                         let left: usize = jobs.iter().map(Job::bytes).sum();
                         queues.waiting_bytes.fetch_sub(bytes - left, Ordering::Relaxed);
                         queues.put_back(&room, jobs, &failure);
-                        pause.wait(&queues).await;
+                        match queues.partition(&room) {
+                            Some(partition) if queues.is_lost(partition) => {
+                                queues.until_contact(partition, Instant::now() + SWEEP).await;
+                            }
+                            _ => pause.wait(&queues).await,
+                        }
                     }
                 }
             }
@@ -133,7 +142,7 @@ impl Queues {
                     self.end_unknown(sending, &failure);
                     return None;
                 }
-                pause.wait(self).await;
+                self.until_contact(sending.partition, began + REPEAT_FOR).await;
             }
         }
     }
@@ -146,7 +155,8 @@ impl Queues {
             AppendReply::Stored { epoch, seq, answers } => {
                 self.shared.note(room, &epoch, seq);
                 if sending.renews {
-                    self.shared.note_renewal(room, Arc::clone(server), Instant::now());
+                    self.shared
+                        .note_renewal(room, Arc::clone(server), std::time::Instant::now());
                 }
                 let settled = sending.settle(&epoch, &answers);
                 self.set_failing(settled.err().as_ref());
@@ -264,16 +274,6 @@ impl Pause {
     async fn wait(&mut self, queues: &Queues) {
         let pause = self.0.map_or(FIRST_PAUSE, |last| (last * 2).min(LAST_PAUSE));
         self.0 = Some(pause);
-        if queues.is_closed() {
-            return;
-        }
-        // Other rooms notify, too.
-        let until = tokio::time::Instant::now() + pause;
-        while !queues.is_closed() {
-            let changed = queues.changed.notified();
-            if tokio::time::timeout_at(until, changed).await.is_err() {
-                return;
-            }
-        }
+        queues.rest(Instant::now() + pause, std::future::pending()).await;
     }
 }

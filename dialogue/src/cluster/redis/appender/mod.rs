@@ -8,6 +8,8 @@ mod batch;
 mod driver;
 mod queue;
 mod queues;
+#[cfg(test)]
+mod tests;
 
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
@@ -67,6 +69,9 @@ impl Appender {
         let before = self.queues.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         let refusal = if self.queues.is_closed() {
             Some(StoreFailure::Closed)
+        } else if let (Job::Volatile(_), Some(failure)) = (&job, self.queues.lost(&id)) {
+            // It does not wait for Redis behind events that do.
+            Some(failure)
         } else if bytes > 0 && before > 0 && before + bytes > limit {
             Some(StoreFailure::Overloaded { limit })
         } else {
@@ -119,7 +124,7 @@ impl Appender {
     /// Refuses later changes. Ends when everything that was handed over has its outcome; without contact, that is at once.
     pub(super) async fn close(&self) {
         self.queues.is_closed.store(true, Ordering::Relaxed);
-        self.queues.changed.notify_waiters();
+        self.queues.closed.notify_waiters();
         loop {
             let changed = self.queues.changed.notified();
             tokio::pin!(changed);

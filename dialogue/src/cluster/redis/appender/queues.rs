@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, sleep_until};
 
 use super::queue::{Job, Queue};
-use crate::cluster::Published;
+use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::reply::AppendReply;
 use crate::cluster::redis::shared::Shared;
+use crate::cluster::{Contact, Published};
 use crate::id::RoomId;
 use crate::log::durable::{Appended, StoreFailure, StoreHealth, Watch};
 
@@ -20,8 +22,11 @@ pub(super) struct Queues {
     /// The rooms that have something on its way.
     pub(super) rooms: Mutex<HashMap<RoomId, Room>>,
     pub(super) is_closed: AtomicBool,
-    /// Notified when a room has nothing left, and when the log is closed.
+    contact: watch::Receiver<Contact>,
+    /// Notified when a room has nothing left.
     pub(super) changed: Notify,
+    /// Notified when the log is closed.
+    pub(super) closed: Notify,
     /// Of the batches of all rooms, so that each room's increase.
     pub(super) last_counter: AtomicU64,
     pub(super) waiting_bytes: AtomicUsize,
@@ -47,12 +52,15 @@ pub(super) struct Status {
 
 impl Queues {
     pub(super) fn new(shared: Arc<Shared>, runtime: tokio::runtime::Handle) -> Self {
+        let contact = shared.calls.contact();
         Self {
             shared,
             runtime,
+            contact,
             rooms: Mutex::default(),
             is_closed: AtomicBool::new(false),
             changed: Notify::new(),
+            closed: Notify::new(),
             last_counter: AtomicU64::new(0),
             waiting_bytes: AtomicUsize::new(0),
             status: Status::default(),
@@ -61,6 +69,55 @@ impl Queues {
 
     pub(super) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Relaxed)
+    }
+
+    /// The partition of a room, if the nodes have agreed on the partitions.
+    pub(super) fn partition(&self, room: &RoomId) -> Option<Partition> {
+        let agreed = self.shared.agreed().ok()?;
+        Some(agreed.keys.partition(room))
+    }
+
+    /// Whether the server of a partition cannot be reached.
+    pub(super) fn is_lost(&self, partition: Partition) -> bool {
+        self.shared.identity(partition).is_err()
+    }
+
+    /// Why the server of a room cannot be reached. Cheap while all servers can.
+    pub(super) fn lost(&self, room: &RoomId) -> Option<StoreFailure> {
+        if *self.contact.borrow() == Contact::Connected {
+            return None;
+        }
+        self.partition(room)
+            .and_then(|partition| self.shared.identity(partition).err())
+    }
+
+    /// Waits until the server of a partition can be reached, the time is up, or the log is closed.
+    pub(super) async fn until_contact(&self, partition: Partition, end: Instant) {
+        let mut contact = self.shared.calls.contact();
+        // Looks after it has begun to listen, and after each change, so that none is missed.
+        while self.is_lost(partition) && !self.is_closed() && Instant::now() < end {
+            let changed = async {
+                if contact.changed().await.is_err() {
+                    // The connections have ended.
+                    std::future::pending().await
+                }
+            };
+            self.rest(end, changed).await;
+        }
+    }
+
+    /// Waits until the time is up, something happens, or the log is closed.
+    pub(super) async fn rest(&self, end: Instant, event: impl Future<Output = ()>) {
+        let closed = self.closed.notified();
+        // It is notified from here on.
+        if self.is_closed() {
+            return;
+        }
+        tokio::select! {
+            () = closed => {}
+            () = event => {}
+            () = sleep_until(end) => {}
+        }
     }
 
     pub(super) fn set_failing(&self, now: Option<&StoreFailure>) {

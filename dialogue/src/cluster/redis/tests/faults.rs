@@ -42,7 +42,10 @@ pub(super) struct TestCalls {
 
 impl TestCalls {
     pub(super) async fn connect(server: &Server) -> Arc<Self> {
-        let connection = server.client.get_multiplexed_async_connection().await.unwrap();
+        // As the connections of a node.
+        let url = format!("redis+unix://{}?protocol=resp3", server.socket().display());
+        let client = redis::Client::open(url).unwrap();
+        let connection = client.get_multiplexed_async_connection().await.unwrap();
         Arc::new(Self {
             connection,
             identity: Mutex::new(Some("run1/0".into())),

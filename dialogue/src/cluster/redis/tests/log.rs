@@ -379,7 +379,9 @@ async fn events_wait_for_redis_until_they_are_withdrawn() {
         done: Box::new(|outcome| drop(sender.send(outcome))),
     });
     assert!(matches!(volatile.await.unwrap(), Published::NotSent(_)));
-    assert!(test.log.health().failing.is_some());
+    while test.log.health().failing.is_none() {
+        tokio::task::yield_now().await;
+    }
     assert!(ticket.withdraw());
     assert!(matches!(withdrawn.await.unwrap(), Appended::Refused(_)));
     test.calls.set_identity(Some("run1/0"));
