@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::address::Address;
+use super::script;
 use super::server_info::ServerInfo;
 use super::settings::Settings;
 use super::stream::{CountedStream, OpenError};
@@ -113,6 +114,28 @@ impl Connection {
         })
     }
 
+    /// Gives the server all scripts. One that it does not take is sent with its first call.
+    pub(super) async fn load_scripts(mut self, settings: &Settings) -> Result<Self, OpenError> {
+        let load = script::ALL.iter().map(|script| {
+            let mut load = redis::cmd("SCRIPT");
+            load.arg("LOAD").arg(script.text());
+            load
+        });
+        let loaded = self.submit(Request::Many(load.collect()));
+        match timeout(settings.timing.connect, loaded.reply).await {
+            Ok(reply) => {
+                // A server that loads its data refuses all calls until then.
+                if let Value::Array(replies) = reply?
+                    && let Some(loading) = replies.iter().find_map(loading)
+                {
+                    return Err(loading.into());
+                }
+            }
+            Err(_) => return Err(format!("no answer within {:?}", settings.timing.connect).into()),
+        }
+        Ok(self)
+    }
+
     /// Hands a request over. Never waits. There must be fewer than [`MOST_IN_FLIGHT`] without a reply, and the reply must
     /// not be dropped before the connection ends: redis-rs might not send the request then, and no count would be right.
     pub(super) fn submit(&mut self, request: Request) -> Submitted {
@@ -189,6 +212,13 @@ pub(super) fn read_info() -> Cmd {
 pub(super) fn server_info(reply: Value) -> Result<ServerInfo, OpenError> {
     let text: String = redis::from_redis_value(reply.extract_error()?)?;
     ServerInfo::parse(&text).ok_or_else(|| "INFO does not say what a Redis server of version 7 says".into())
+}
+
+fn loading(reply: &Value) -> Option<String> {
+    match reply {
+        Value::ServerError(error) if error.code() == "LOADING" => Some(error.to_string()),
+        _ => None,
+    }
 }
 
 /// A new connection, unless its server cannot be used.

@@ -10,6 +10,8 @@
 
 mod queue;
 mod serve;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use parking_lot::Mutex;
 use redis::Value;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use self::queue::{Queue, Waiting};
 use super::address::Address;
@@ -27,6 +29,7 @@ use super::calls::CallError;
 use super::connection::{Connection, Request, length, usable};
 use super::server_info::ServerInfo;
 use super::settings::Settings;
+use super::stream::OpenError;
 use crate::backoff::Backoff;
 
 /// The connection to a server. It ends when this is dropped.
@@ -125,6 +128,7 @@ impl Link {
         let waits = Waits {
             shared: Arc::clone(&self.shared),
             number,
+            deadline: Instant::now() + self.shared.settings.timing.queue,
         };
         Box::pin(waits.until(answered))
     }
@@ -140,13 +144,14 @@ impl Drop for Link {
 struct Waits {
     shared: Arc<Shared>,
     number: u64,
+    /// Counts from the call, not from when somebody waits for it.
+    deadline: Instant,
 }
 
 impl Waits {
     async fn until(self, mut answered: oneshot::Receiver<Result<Value, CallError>>) -> Result<Value, CallError> {
-        let longest = self.shared.settings.timing.queue;
         // Without a connection, the call is withdrawn after a time. Once it is taken, the connection bounds the time.
-        let answer = match timeout(longest, &mut answered).await {
+        let answer = match timeout_at(self.deadline, &mut answered).await {
             Ok(answer) => answer,
             Err(_) if self.shared.queue.lock().withdraw(self.number) => {
                 return Err(CallError::NotSent(self.shared.no_connection()));
@@ -170,20 +175,22 @@ impl Shared {
         let (base, cap) = self.settings.timing.backoff;
         let mut backoff = Backoff::new(base, cap);
         loop {
-            match Connection::open(&self.address, &self.settings, None)
-                .await
-                .and_then(usable)
-            {
+            match self.open().await {
                 Ok(connection) => {
                     let opened = Instant::now();
-                    let reason = self.serve(connection).await;
-                    self.set_lost(&reason);
+                    self.serve(connection).await;
                     backoff.lasted(opened.elapsed());
                 }
                 Err(error) => self.set_lost(&error.to_string()),
             }
             sleep(backoff.next(getrandom::u64().unwrap_or(u64::MAX))).await;
         }
+    }
+
+    async fn open(&self) -> Result<Connection, OpenError> {
+        let connection = usable(Connection::open(&self.address, &self.settings, None).await?)?;
+        // Else the first call of each script would be refused and repeated, and others would overtake it.
+        connection.load_scripts(&self.settings).await
     }
 
     fn set_lost(&self, reason: &str) {

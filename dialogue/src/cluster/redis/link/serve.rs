@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use redis::{RedisResult, Value};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -31,11 +31,13 @@ enum Kind {
 }
 
 impl Shared {
-    /// Returns why the connection was lost.
-    pub(super) async fn serve(&self, mut connection: Connection) -> String {
+    /// Ends when the connection is lost.
+    pub(super) async fn serve(&self, mut connection: Connection) {
         let timing = self.settings.timing;
         let mut identity = connection.info.identity.clone();
         self.set_connected(connection.info.clone());
+        // What was suspected is an earlier connection.
+        let _suspected = self.suspected.notified().now_or_never();
         let mut in_flight = FuturesUnordered::new();
         let mut bytes = 0;
         let mut lost = Vec::new();
@@ -124,6 +126,8 @@ impl Shared {
             }
         };
 
+        // Before any call ends with it: who learns that a call was lost finds no contact.
+        self.set_lost(&reason);
         let written = connection.end().await;
         // All have ended with their replies or with the connection.
         while let Some(done) = in_flight.next().await {
@@ -143,7 +147,6 @@ impl Shared {
                 let _nobody_waits = call.send(Err(error));
             }
         }
-        reason
     }
 }
 
