@@ -8,7 +8,7 @@ mod channels;
 mod serve;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -34,7 +34,10 @@ pub(super) trait Surroundings: Send + Sync + 'static {
     fn publish(&self, channel: Bytes) -> BoxFuture<'static, Result<(), CallError>>;
 
     /// Redis says that another server has the slot of a channel.
-    fn moved(&self, channel: Bytes);
+    fn moved(&self);
+
+    /// The identity of the server that commands to this address reach now.
+    fn identity(&self, address: &Address) -> Option<Arc<str>>;
 }
 
 /// A feed. It ends when this is dropped.
@@ -48,14 +51,14 @@ struct Shared {
     settings: Arc<Settings>,
     /// `SSUBSCRIBE` instead of `SUBSCRIBE`.
     is_sharded: bool,
-    /// A channel of this feed alone, on this server. Its messages show that the feed is alive.
-    probe: Bytes,
     surroundings: Arc<dyn Surroundings>,
     sink: FeedSink,
     channels: Mutex<Channels>,
     changed: Notify,
     /// How many pushes have come in, on all connections.
     heard: AtomicU64,
+    /// Somebody was told that the probe cannot be published.
+    told_probe: AtomicBool,
 }
 
 impl Feed {
@@ -64,22 +67,19 @@ impl Feed {
         address: Address,
         settings: Arc<Settings>,
         is_sharded: bool,
-        probe: Bytes,
         surroundings: Arc<dyn Surroundings>,
         sink: FeedSink,
     ) -> Self {
-        let mut channels = Channels::default();
-        channels.want(probe.clone(), false, None);
         let shared = Arc::new(Shared {
             address,
             settings,
             is_sharded,
-            probe,
             surroundings,
             sink,
-            channels: Mutex::new(channels),
+            channels: Mutex::default(),
             changed: Notify::new(),
             heard: AtomicU64::new(0),
+            told_probe: AtomicBool::new(false),
         });
         let task = tokio::spawn(Arc::clone(&shared).run());
         Self { shared, task }
@@ -104,12 +104,30 @@ impl Feed {
         let Some((was_subscribed, waiters)) = from.shared.channels.lock().give_away(channel) else {
             return;
         };
-        let mut channels = self.shared.channels.lock();
-        channels.want(channel.clone(), was_subscribed, None);
-        for waiter in waiters {
-            channels.want(channel.clone(), was_subscribed, Some(waiter));
+        let is_subscribed = {
+            let mut channels = self.shared.channels.lock();
+            for waiter in waiters {
+                channels.want(channel.clone(), was_subscribed, Some(waiter));
+            }
+            channels.want(channel.clone(), was_subscribed, None)
+        };
+        self.shared.changed.notify_one();
+        if is_subscribed {
+            // It was arriving. The other feed may have said that it is lost.
+            let channel = channel.clone();
+            (self.shared.sink)(FeedEvent::Resubscribed { channel });
         }
-        drop(channels);
+    }
+
+    /// Subscribes a channel whose slot is moving to this server, in addition to the feed that has it.
+    pub(super) fn subscribe_arriving(&self, channel: Bytes) {
+        self.shared.channels.lock().want_arriving(channel);
+        self.shared.changed.notify_one();
+    }
+
+    /// Ends the subscription of a channel whose slot has not moved to this server.
+    pub(super) fn unsubscribe_arriving(&self, channel: &Bytes) {
+        self.shared.channels.lock().unwant_arriving(channel);
         self.shared.changed.notify_one();
     }
 }
@@ -161,25 +179,28 @@ impl Shared {
         };
         match kind {
             PushKind::Message | PushKind::SMessage => {
-                let channel = self.channels.lock().listening(&name);
-                if let (Some(channel), Some(Value::BulkString(payload))) = (channel, data.next())
-                    && channel != self.probe
-                {
+                let channel = {
+                    let channels = self.channels.lock();
+                    channels.listening(&name).filter(|name| !channels.is_probe(name))
+                };
+                if let (Some(channel), Some(Value::BulkString(payload))) = (channel, data.next()) {
                     let payload = payload.into();
                     (self.sink)(FeedEvent::Message { channel, payload });
                 }
             }
             PushKind::Subscribe | PushKind::SSubscribe => {
                 let confirmed = self.channels.lock().subscribed(&name);
-                if let Some(Confirmed::Again(channel)) = confirmed
-                    && channel != self.probe
-                {
+                if let Some(Confirmed::Again(channel)) = confirmed {
                     (self.sink)(FeedEvent::Resubscribed { channel });
                 }
                 self.wake_if_out_of_step();
             }
             PushKind::Unsubscribe | PushKind::SUnsubscribe => {
-                self.channels.lock().unsubscribed(&name);
+                let lost = self.channels.lock().unsubscribed(&name);
+                if let Some(channel) = lost {
+                    (self.sink)(FeedEvent::Lost { channel });
+                    self.surroundings.moved();
+                }
                 self.wake_if_out_of_step();
             }
             _ => {}
@@ -196,7 +217,7 @@ impl Shared {
     /// The connection is lost.
     fn set_lost(&self) {
         let lost = self.channels.lock().lost();
-        for channel in lost.into_iter().filter(|channel| *channel != self.probe) {
+        for channel in lost {
             (self.sink)(FeedEvent::Lost { channel });
         }
     }

@@ -16,8 +16,8 @@ impl Inner {
             let mut servers = inner.servers.lock();
             if servers.is_cluster.is_none() {
                 servers.is_cluster = servers.links.values().find_map(|link| Some(link.info()?.is_cluster));
-                inner.refresh.notify_one();
             }
+            inner.refresh.notify_one();
             inner.note_contact(&servers);
         })
     }

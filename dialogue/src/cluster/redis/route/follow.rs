@@ -60,14 +60,21 @@ impl Inner {
                 }
                 Refusal::Ask(address) => {
                     is_asking = true;
-                    Some(complete(address, link.address()))
+                    let address = complete(address, link.address());
+                    self.note_moving(slot, &address);
+                    Some(address)
                 }
                 Refusal::NotPrimary(error) => {
                     self.refresh.notify_one();
                     link.suspect();
                     return Err(error);
                 }
-                Refusal::Final(error) => return Err(error),
+                Refusal::Final(error) => {
+                    if !is_asking && error.text().starts_with("TRYAGAIN") {
+                        self.ask_where(slot, &link, keys.first());
+                    }
+                    return Err(error);
+                }
             };
             if let Some(address) = elsewhere {
                 link = self.link_to(address);

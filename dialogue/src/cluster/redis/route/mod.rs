@@ -3,15 +3,18 @@
 //! One server has one link and one feed. A cluster has a link and a feed for each of its primaries. Whether it is a cluster,
 //! the first server that answers says.
 //!
-//! [`servers`] knows the servers and reads where the slots are, [`follow`] sends a call where Redis says, [`feeds`] has the channels, and
+//! [`servers`] knows the servers and reads where the slots are, [`follow`] sends a call where Redis says, [`feeds`] has the channels, [`moving`] the slots
+//! that move, and
 //! [`contact`] says whether all servers can be reached.
 
 mod contact;
 mod feeds;
 mod follow;
+mod moving;
 mod servers;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -55,6 +58,7 @@ impl Connections {
             }),
             refresh: Notify::new(),
             contact: watch::channel(Contact::NotYet).0,
+            turn: AtomicUsize::new(0),
         });
         for address in &settings.addresses {
             inner.link_to(address.clone());

@@ -1,13 +1,14 @@
 //! Which servers there are: one, or those of a cluster by their slots.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::super::address::Address;
 use super::super::connection::Request;
@@ -22,6 +23,9 @@ use crate::cluster::Contact;
 /// How often the slots of a cluster are read without need: a slot may move, and nobody says so.
 const REFRESH: Duration = Duration::from_secs(5);
 
+/// The same while a server cannot be reached.
+const REFRESH_LOST: Duration = Duration::from_millis(500);
+
 /// The least time between two readings of the slots.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
@@ -33,6 +37,8 @@ pub(super) struct Inner {
     /// The slots shall be read.
     pub(super) refresh: Notify,
     pub(super) contact: watch::Sender<Contact>,
+    /// Which server is asked next for the slots.
+    pub(super) turn: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -41,10 +47,20 @@ pub(super) struct Servers {
     pub(super) feeds: HashMap<Address, Arc<Feed>>,
     /// Each channel that is wanted, with its slot, and where its feed is.
     pub(super) channels: HashMap<Bytes, (u16, Address)>,
+    pub(super) moving: HashMap<u16, Moving>,
+    /// When a server was last asked where a slot is moving.
+    pub(super) asked: HashMap<u16, Instant>,
     /// Empty for one server, and as long as nothing is known of a cluster.
     pub(super) slots: Slots,
     /// Whether it is a cluster. `None` until a server has said so.
     pub(super) is_cluster: Option<bool>,
+}
+
+/// A slot that is moving to another server.
+pub(super) struct Moving {
+    pub(super) target: Address,
+    /// When a server last said so.
+    pub(super) heard: Instant,
 }
 
 impl Servers {
@@ -104,8 +120,16 @@ impl Inner {
 
     /// Reads the slots of the cluster. `false` if no server has said them.
     async fn read_slots(self: &Arc<Self>) -> bool {
-        let links: Vec<_> = self.servers.lock().links.values().cloned().collect();
-        for link in links.into_iter().filter(|link| link.info().is_some()) {
+        let mut links: Vec<_> = self.servers.lock().links.values().cloned().collect();
+        links.retain(|link| link.info().is_some());
+        if links.is_empty() {
+            return false;
+        }
+        // Each in its turn: one that is cut off from the others says what was.
+        links.sort_unstable_by(|a, b| a.address().cmp(b.address()));
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % links.len();
+        links.rotate_left(first);
+        for link in links {
             let mut command = redis::cmd("CLUSTER");
             command.arg("SLOTS");
             let Ok(reply) = link.send(Request::One(command), None).await else {
@@ -122,13 +146,30 @@ impl Inner {
         false
     }
 
-    pub(super) fn use_slots(self: &Arc<Self>, slots: Slots) {
+    fn use_slots(self: &Arc<Self>, slots: Slots) {
         let mut servers = self.servers.lock();
-        for address in slots.servers() {
-            self.link_at(&mut servers, address);
+        if servers.slots != slots {
+            servers.slots = slots;
+            self.follow_slots(&mut servers);
         }
-        servers.slots = slots;
-        // Channels follow their slots.
+        servers.forget_moves();
+        // Servers without slots are left. Those of the settings may be the way back.
+        let targets = servers.moving.values().map(|moving| &moving.target);
+        let used: HashSet<_> = servers.slots.servers().chain(targets).cloned().collect();
+        let seeds = &self.settings.addresses;
+        servers.feeds.retain(|address, _| used.contains(address));
+        servers
+            .links
+            .retain(|address, _| used.contains(address) || seeds.contains(address));
+        self.note_contact(&servers);
+    }
+
+    /// Channels follow their slots.
+    fn follow_slots(self: &Arc<Self>, servers: &mut Servers) {
+        let addresses: HashSet<_> = servers.slots.servers().cloned().collect();
+        for address in addresses {
+            self.link_at(servers, &address);
+        }
         let moved: Vec<_> = servers
             .channels
             .iter()
@@ -138,20 +179,12 @@ impl Inner {
             })
             .collect();
         for (channel, slot, from, to) in moved {
-            let feed = self.feed_at(&mut servers, &to, slot, &channel);
+            let feed = self.feed_at(servers, &to);
             if let Some(from) = servers.feeds.get(&from) {
                 feed.take_over(&channel, from);
             }
             servers.channels.insert(channel, (slot, to));
         }
-        // Servers without slots are left. Those of the settings may be the way back.
-        let used: Vec<_> = servers.slots.servers().cloned().collect();
-        let seeds = &self.settings.addresses;
-        servers.feeds.retain(|address, _| used.contains(address));
-        servers
-            .links
-            .retain(|address, _| used.contains(address) || seeds.contains(address));
-        self.note_contact(&servers);
     }
 }
 
@@ -163,7 +196,14 @@ pub(super) async fn watch_slots(inner: Weak<Inner>) {
         match is_cluster {
             Some(false) => return,
             Some(true) if !inner.read_slots().await => {}
-            Some(true) => drop(timeout(REFRESH, inner.refresh.notified()).await),
+            Some(true) => {
+                // A replica may take over from a server that is lost, and nobody says so.
+                let longest = match *inner.contact.borrow() {
+                    Contact::Connected => REFRESH,
+                    Contact::NotYet | Contact::Lost { .. } => REFRESH_LOST,
+                };
+                drop(timeout(longest, inner.refresh.notified()).await);
+            }
             None => inner.refresh.notified().await,
         }
         tokio::time::sleep(REFRESH_PAUSE).await;

@@ -216,12 +216,12 @@ async fn a_stopped_server_is_noticed_and_used_again_when_it_goes_on() {
     }
 }
 
-async fn next(events: &mut Events) -> FeedEvent {
+pub(super) async fn next(events: &mut Events) -> FeedEvent {
     timeout(SOON, events.recv()).await.expect("an event").unwrap()
 }
 
 /// Whether somebody received it.
-fn publish(server: &Server, channel: &[u8], text: &str) -> bool {
+pub(super) fn publish(server: &Server, channel: &[u8], text: &str) -> bool {
     let received: u64 = redis::cmd("PUBLISH")
         .arg(channel)
         .arg(text)
@@ -374,13 +374,17 @@ async fn every_message_after_a_confirmed_subscription_arrives_while_feeds_are_ki
 async fn a_feed_that_receives_nothing_is_replaced_and_an_idle_one_is_not() {
     let server = Server::start();
     let proxy = Proxy::start(server.socket()).await;
-    // Commands and the feed share the address, so the feed is stalled by the server: `CLIENT PAUSE` would pause both.
     let (connections, mut events) = start(Redis::connect(proxy.url()).timing(fast()));
     connected(&connections).await;
     let channel = Bytes::from_static(b"{dialogue}:c");
     connections.subscribe(Partition::META, channel.clone()).await.unwrap();
     sleep(fast().probe * 5).await;
     assert!(events.try_recv().is_err(), "an idle feed was replaced");
+    proxy.set(Flow::FeedStalled);
+    assert!(matches!(next(&mut events).await, FeedEvent::Lost { .. }));
+    assert!(connections.identity(Partition::META).is_some(), "only the feed is dead");
+    proxy.set(Flow::Open);
+    assert!(matches!(next(&mut events).await, FeedEvent::Resubscribed { .. }));
     // The server forgets the subscription: as if the feed were on a server that receives no messages.
     let mut admin = server.connect();
     let _: () = redis::cmd("ACL")
@@ -461,7 +465,7 @@ async fn a_database_and_a_user_of_redis_are_used() {
     assert_eq!(members, ["a"]);
 }
 
-fn pem(name: &str, der: &[u8]) -> String {
+pub(super) fn pem(name: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();

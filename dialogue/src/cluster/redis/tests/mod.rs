@@ -3,9 +3,12 @@
 mod connections;
 mod contact;
 mod engine;
+mod failover;
 mod faults;
 mod log;
+mod many_channels;
 mod model;
+mod moves;
 mod proxy;
 mod routes;
 mod scripts;

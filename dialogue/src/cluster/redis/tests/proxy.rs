@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -17,6 +18,8 @@ pub(super) enum Flow {
     Stalled,
     /// Requests arrive, replies do not.
     RepliesStalled,
+    /// The same for connections that have subscribed anything. Others are open.
+    FeedStalled,
 }
 
 pub(super) struct Proxy {
@@ -44,8 +47,26 @@ impl Proxy {
                 let (flows, mut cuts) = (flows.clone(), cuts.clone());
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
-                    let requests = copy(from_client, to_server, flows.clone(), |flow| flow == Flow::Stalled);
-                    let replies = copy(from_server, to_client, flows, |flow| flow != Flow::Open);
+                    let is_feed = AtomicBool::new(false);
+                    let seen = |bytes: &[u8]| {
+                        if bytes.windows(9).any(|word| word == b"SUBSCRIBE") {
+                            is_feed.store(true, Ordering::Relaxed);
+                        }
+                    };
+                    let requests = copy(from_client, to_server, flows.clone(), seen, |flow| {
+                        flow == Flow::Stalled
+                    });
+                    let replies = copy(
+                        from_server,
+                        to_client,
+                        flows,
+                        |_| {},
+                        |flow| match flow {
+                            Flow::Open => false,
+                            Flow::Stalled | Flow::RepliesStalled => true,
+                            Flow::FeedStalled => is_feed.load(Ordering::Relaxed),
+                        },
+                    );
                     tokio::select! {
                         () = requests => {}
                         () = replies => {}
@@ -86,6 +107,7 @@ async fn copy(
     mut from: impl AsyncReadExt + Unpin,
     mut to: impl AsyncWriteExt + Unpin,
     mut flow: watch::Receiver<Flow>,
+    seen: impl Fn(&[u8]),
     is_stopped: impl Fn(Flow) -> bool,
 ) {
     let mut buffer = vec![0; 16 * 1024];
@@ -102,6 +124,7 @@ async fn copy(
         match read {
             Ok(0) | Err(_) => return,
             Ok(count) => {
+                seen(&buffer[..count]);
                 while is_stopped(*flow.borrow_and_update()) {
                     if flow.changed().await.is_err() {
                         return;

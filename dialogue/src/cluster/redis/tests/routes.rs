@@ -18,7 +18,7 @@ use crate::cluster::redis::route::Connections;
 use crate::cluster::redis::script::Script;
 use crate::cluster::redis::settings::Redis;
 
-static ADD: Script = Script::new("add", "return redis.call('SADD', KEYS[1], ARGV[4])");
+pub(super) static ADD: Script = Script::new("add", "return redis.call('SADD', KEYS[1], ARGV[4])");
 
 pub(super) async fn node(cluster: &Cluster) -> (Arc<Connections>, super::connections::Events, Keys) {
     let (connections, events) =
@@ -32,7 +32,12 @@ pub(super) async fn node(cluster: &Cluster) -> (Arc<Connections>, super::connect
     (Arc::new(connections), events, keys)
 }
 
-async fn add(connections: &Connections, keys: &Keys, partition: Partition, member: &str) -> Result<Value, CallError> {
+pub(super) async fn add(
+    connections: &Connections,
+    keys: &Keys,
+    partition: Partition,
+    member: &str,
+) -> Result<Value, CallError> {
     let identity = connections.identity(partition).unwrap_or_default();
     let args = ["SPUBLISH", &*identity, "fresh", member].map(|arg| Bytes::copy_from_slice(arg.as_bytes()));
     let call = connections.call(partition, &ADD, vec![keys.rooms(partition)], args.into());
@@ -65,7 +70,7 @@ async fn finds_the_servers_of_a_cluster_by_one_of_them() {
 }
 
 /// How many received it.
-fn publish(cluster: &Cluster, server: usize, channel: &[u8]) -> u64 {
+pub(super) fn publish(cluster: &Cluster, server: usize, channel: &[u8]) -> u64 {
     redis::cmd("SPUBLISH")
         .arg(channel)
         .arg("x")
@@ -140,18 +145,15 @@ async fn a_slot_moves_under_load() {
         .unwrap();
     let begun = Instant::now();
     sleep(Duration::from_millis(500)).await;
-    // The channel of the moved slot is lost, and subscribed at the other server.
+    // The channel of the moved slot is subscribed at the other server.
     let channel = keys.partition_channel(moving);
     let mut seen = Vec::new();
     while !matches!(seen.last(), Some(FeedEvent::Resubscribed { channel: again }) if *again == channel) {
         assert!(begun.elapsed() < SOON);
         seen.push(timeout(SOON, events.recv()).await.expect("an event").unwrap());
     }
-    assert!(
-        seen.iter()
-            .any(|event| matches!(event, FeedEvent::Lost { channel: lost } if *lost == channel))
-    );
-    assert_eq!(publish(&cluster, to, &channel), 1);
+    // It was subscribed at both servers meanwhile, or lost.
+    until(|| (publish(&cluster, to, &channel) == 1).then_some(())).await;
     loop {
         let event = timeout(SOON, events.recv()).await.expect("an event").unwrap();
         if matches!(event, FeedEvent::Message { channel: got, .. } if got == channel) {
