@@ -145,8 +145,9 @@ impl DurableLog for RedisLog {
     fn since(&self, room: RoomKey, after: u64, through: u64, wanted: Wanted, bounds: LogBounds) -> Answer<Replay> {
         let shared = Arc::clone(&self.shared);
         async move {
+            let epoch = Arc::clone(&room.epoch);
             let replay = shared.since(room, (after, through), wanted, bounds).await?;
-            Ok(replay.map_or(Replay::Lost, |at| at.value))
+            Ok(replay.filter(|at| at.is_in(&epoch)).map_or(Replay::Lost, |at| at.value))
         }
         .boxed()
     }
@@ -154,8 +155,9 @@ impl DurableLog for RedisLog {
     fn newest(&self, room: RoomKey, through: u64, per_type: PerType, bounds: LogBounds) -> Answer<Vec<StoredEvent>> {
         let shared = Arc::clone(&self.shared);
         async move {
+            let epoch = Arc::clone(&room.epoch);
             let events = shared.newest(room, through, per_type, bounds).await?;
-            Ok(events.map(|at| at.value).unwrap_or_default())
+            Ok(events.filter(|at| at.is_in(&epoch)).map(|at| at.value).unwrap_or_default())
         }
         .boxed()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::appender::key_argument;
 use super::reply::{self, OutcomeReply, ReadReply};
 use super::script;
-use super::shared::{Shared, bad_reply, text};
+use super::shared::{Shared, bad_reply, own_part, text};
 use super::walk::{Step, Walk, Wish};
 use crate::id::EventName;
 use crate::log::durable::{AppendKey, KeyOutcome, PerType, RoomKey, StoreFailure, StoredWindow, Wanted};
@@ -22,6 +22,11 @@ pub(super) struct At<T> {
 }
 
 impl<T> At<T> {
+    /// Whether it was read in this epoch, which may be no more than its own part.
+    pub(super) fn is_in(&self, epoch: &str) -> bool {
+        *self.epoch == *epoch || own_part(epoch) == epoch
+    }
+
     fn map<U>(self, map: impl FnOnce(T) -> U) -> At<U> {
         At {
             epoch: self.epoch,
@@ -31,7 +36,7 @@ impl<T> At<T> {
     }
 }
 
-/// How often a read begins again because it has learned of another type.
+/// How often a read begins again because it has learned of another type, or of another epoch.
 const MOST_RESTARTS: usize = 100;
 
 type Read<T> = Result<T, StoreFailure>;
@@ -170,6 +175,12 @@ impl Shared {
                         self.note_types(&room.id, more);
                         break false;
                     }
+                    ReadReply::Read { epoch, .. } | ReadReply::Lost { epoch, .. }
+                        if position.as_ref().is_some_and(|(first, _)| *first != epoch) =>
+                    {
+                        // What was read before may have been lost.
+                        break false;
+                    }
                     ReadReply::Read { epoch, seq, types } => {
                         self.note(&room.id, &epoch, seq);
                         position.get_or_insert((epoch, seq));
@@ -191,7 +202,7 @@ impl Shared {
                 }));
             }
         }
-        Err(super::shared::failed("the room has other types each time".to_owned()))
+        Err(super::shared::failed("the room has other types or another epoch each time".to_owned()))
     }
 
     async fn read(&self, room: &RoomKey, step: &Step, others: &[EventName], all: bool) -> Read<ReadReply> {

@@ -99,7 +99,9 @@ impl Router {
             RoomMessage::Epoch { epoch, seq, position } => {
                 self.followed.note_heard(channel, position);
                 self.note(room, &epoch, seq);
-                self.check(room);
+                if let Some(feed) = self.feed.get() {
+                    feed.renewed(room, &epoch, seq);
+                }
             }
             RoomMessage::Erased {
                 epoch,
