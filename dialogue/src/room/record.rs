@@ -25,6 +25,10 @@ pub(crate) struct RoomRecord {
     deleted: bool,
     /// How many changes of the log have been handed over to a store and are not applied yet.
     appending: usize,
+    /// How many deletions of the room are among them.
+    deleting: usize,
+    /// Whether the outcome of such a deletion is unknown.
+    may_have_deleted: bool,
     /// Whether the room goes on with the numbers of an idle room.
     continues: bool,
     /// Whether the room was added to the rooms of the server.
@@ -52,6 +56,8 @@ impl RoomRecord {
             noted_empty: None,
             deleted: false,
             appending: 0,
+            deleting: 0,
+            may_have_deleted: false,
             continues: false,
             added: false,
         }
@@ -159,6 +165,29 @@ impl RoomRecord {
     /// A change that was handed over has been applied, or has failed.
     pub(crate) fn end_append(&mut self) {
         self.appending -= 1;
+    }
+
+    /// The deletion of the room is handed over to a store. It is a change like every other one.
+    pub(crate) fn begin_deletion(&mut self) {
+        self.begin_append();
+        self.deleting += 1;
+    }
+
+    /// What has become of a deletion is known, or stays unknown.
+    pub(crate) fn end_deletion(&mut self, is_unknown: bool) {
+        self.end_append();
+        self.deleting -= 1;
+        self.may_have_deleted |= is_unknown;
+    }
+
+    /// Whether this node's deletion of the room is on its way.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.deleting > 0
+    }
+
+    /// Whether this node may have deleted the room without knowing it.
+    pub(crate) fn may_have_deleted(&self) -> bool {
+        self.may_have_deleted
     }
 
     /// How many changes of the log are on their way.

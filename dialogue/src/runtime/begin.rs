@@ -12,6 +12,7 @@ use super::first_contact::Progress;
 use super::history::retention;
 use super::rooms::fixed::{StoredRooms, add_fixed};
 use super::rooms::load::note_index;
+use super::rooms::settle;
 use crate::chain::Chain;
 use crate::cluster::{Beginning, Cluster};
 
@@ -69,5 +70,6 @@ fn begin(core: &Arc<Core>, Beginning { run, index }: Beginning) {
     // They fit, as `build` has checked: other rooms wait for the beginning.
     let _all_fit = add_fixed(&core.rooms, Some(&stored));
     note_index(core, index);
+    settle::start(core);
     retention::start(core);
 }

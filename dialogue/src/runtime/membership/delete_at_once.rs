@@ -8,15 +8,41 @@ use crate::id::UserId;
 use crate::protocol::LeftReason;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
-use crate::runtime::rooms::announce::{Requester, remove_room};
+use crate::runtime::rooms::announce::{ChangedBy, Requester, remove_room};
 
-/// Deletes a room here. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
+/// Ends a room here that the log has deleted without an outcome for this node: if several nodes share the log, another one has
+/// deleted it. A deletion by this node that is on its way ends it with its own outcome. Returns whether the room has ended.
+pub(in crate::runtime) fn end_deleted(core: &Arc<Core>, room: &Arc<RoomCell>) -> bool {
+    let by = {
+        let state = room.lock();
+        if state.record.is_deleting() {
+            return false;
+        }
+        match core.cluster.is_none() || state.record.may_have_deleted() {
+            true => ChangedBy::ThisNode,
+            false => ChangedBy::AnotherNode,
+        }
+    };
+    let has_ended = delete(core, room, None, by);
+    if core.cluster.is_some() {
+        // There may be another room with its id.
+        core.rooms.unsettled.note(&room.id);
+    }
+    has_ended
+}
+
+/// Deletes a room here that this node has deleted. Its members leave and receive `left`; every client receives `roomDeleted`. Returns whether the room
 /// existed.
 pub(in crate::runtime) fn delete_at_once(
     core: &Arc<Core>,
     room: &Arc<RoomCell>,
     requester: Option<Requester<'_>>,
 ) -> bool {
+    delete(core, room, requester, ChangedBy::ThisNode)
+}
+
+/// The same for a room that either node has deleted.
+pub(super) fn delete(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>, by: ChangedBy) -> bool {
     // An on-demand room does not exist while `before_join` decides: another room may have its id and its history.
     if !core.rooms.holds(room) {
         return false;
@@ -43,6 +69,6 @@ pub(in crate::runtime) fn delete_at_once(
         // This must come before the id is free again, so that it cannot clear the history of a new room.
         core.history.forget(room);
     }
-    remove_room(core, room, requester);
+    remove_room(core, room, requester, by);
     true
 }

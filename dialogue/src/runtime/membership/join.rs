@@ -19,7 +19,7 @@ use crate::runtime::history::prefetch::ReadAhead;
 use crate::runtime::hooks::clock::waiting_for;
 use crate::runtime::hooks::recursion::{checked_depth, depth};
 use crate::runtime::publish::reach::reach_end_of_log;
-use crate::runtime::rooms::announce::remove_room;
+use crate::runtime::rooms::announce::{ChangedBy, remove_room};
 use crate::runtime::rooms::expiry::Needed;
 use crate::runtime::rooms::on_demand::{find_for_server, find_or_prepare, is_current, make_present};
 use crate::runtime::rooms::registry::NotAdded;
@@ -142,7 +142,7 @@ async fn try_join(
         let space = waiting_for(client, core.clients.reply_space(client, reply_bytes)).await;
         if may_be_another(&needed.room) {
             if needed.room.lock().record.is_deleted() {
-                remove_room(core, &needed.room, None);
+                remove_room(core, &needed.room, None, ChangedBy::ThisNode);
                 needed.room = find_or_prepare(core, client, room_id).await?.ok_or_else(no_such_room)?;
             }
             needed.room = make_present(core, Arc::clone(&needed.room)).map_err(|not_added| match not_added {

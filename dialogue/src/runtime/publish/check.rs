@@ -7,7 +7,7 @@ use crate::cluster::Position;
 use crate::room::RoomCell;
 use crate::runtime::core::Core;
 use crate::runtime::deadline::within_deadline;
-use crate::runtime::membership::delete_at_once::delete_at_once;
+use crate::runtime::membership::delete_at_once::end_deleted;
 use crate::runtime::membership::renewal::renew;
 use crate::store_failure::StoreFailure;
 
@@ -18,7 +18,7 @@ pub(super) async fn ask_position(core: &Arc<Core>, room: &Arc<RoomCell>) -> Resu
     };
     let position = within_deadline(core, cluster.position(room.id.clone())).await?;
     if position.incarnation != room.incarnation {
-        delete_at_once(core, room, None);
+        end_deleted(core, room);
         return Ok(None);
     }
     Ok(Some(position))

@@ -23,7 +23,7 @@ use crate::room::{LogPlace, RoomCell, ServedRoomState};
 use crate::runtime::continuity::idempotency::KeyHold;
 use crate::runtime::core::Core;
 use crate::runtime::history::keep::room_key;
-use crate::runtime::membership::delete_at_once::delete_at_once;
+use crate::runtime::membership::delete_at_once::end_deleted;
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 use crate::store_failure::StoreFailure;
@@ -113,7 +113,7 @@ impl HandedOver {
             Appended::Forgotten => self.end(Err(Rejected::Forgotten)),
             Appended::NoSuchRoom => {
                 // If the room is still here, the store has deleted it without saying so.
-                delete_at_once(&self.core, &self.on_its_way.room, None);
+                end_deleted(&self.core, &self.on_its_way.room);
                 self.end(Err(Rejected::NoSuchRoom));
             }
             Appended::Refused(failure) => {

@@ -11,6 +11,7 @@ use crate::id::RoomId;
 use crate::log::durable::IndexedRoom;
 use crate::room::{LogEntry, LogPlace, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::rooms::settle::{note_all, note_created, note_deleted};
 
 /// Takes what the feed brings, and puts it into the queues of rooms.
 pub(in crate::runtime) struct NodeFeed(Weak<Core>);
@@ -62,16 +63,25 @@ impl Feed for NodeFeed {
         self.with_room(room, |_, room| room.applying().request_check_of(epoch, seq));
     }
 
-    // The room's worker asks for the position, and finds the deletion.
-    fn deleted(&self, room: &RoomId, _: &str) {
-        self.check(room);
+    fn created(&self, room: &RoomId, incarnation: &str) {
+        if let Some(core) = self.0.upgrade() {
+            note_created(&core, room, incarnation);
+        }
     }
 
-    fn created(&self, _: &RoomId, _: &str) {}
+    fn deleted(&self, room: &RoomId, incarnation: &str) {
+        if let Some(core) = self.0.upgrade() {
+            note_deleted(&core, room, incarnation);
+        }
+    }
 
     fn erased(&self, _: &RoomId, _: Erased) {}
 
-    fn rooms(&self, _: Vec<IndexedRoom>, _: &dyn Fn(&str) -> bool) {}
+    fn rooms(&self, index: Vec<IndexedRoom>, is_covered: &dyn Fn(&str) -> bool) {
+        if let Some(core) = self.0.upgrade() {
+            note_all(&core, index, is_covered);
+        }
+    }
 }
 
 /// Applies an event of the room's present epoch, unless it has been read from the log meanwhile.

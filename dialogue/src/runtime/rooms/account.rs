@@ -31,12 +31,13 @@ pub(crate) enum LoadedFor<'a> {
 #[derive(Debug)]
 pub(super) struct StoredEntry {
     /// Identifies the room's incarnation.
-    #[expect(dead_code, reason = "it is compared with what other nodes create")]
     pub(super) incarnation: Arc<str>,
     /// It is kept, but this server does not declare it, or declares another room with its id.
     pub(super) is_hidden: bool,
     /// It was made here once, so its configuration is valid.
     pub(super) is_valid: bool,
+    /// What the room counts against.
+    pub(super) account: Option<Account>,
     /// No other entry has this number: another incarnation of the room has another one.
     pub(super) number: u64,
 }

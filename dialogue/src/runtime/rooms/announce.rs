@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::registry::NotAdded;
 use crate::connection::ClientState;
+use crate::id::RoomId;
 use crate::protocol::{RoomSummary, ServerFrame};
 use crate::random::random_epoch;
 use crate::room::RoomCell;
@@ -15,6 +16,14 @@ use crate::runtime::history::archive;
 
 /// A client that requested the change, and the id of its request. It receives a reply instead of the announcement.
 pub(crate) type Requester<'a> = (&'a Arc<ClientState>, Option<i64>);
+
+/// Which node has created or deleted a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime) enum ChangedBy {
+    /// This one, which calls the hooks.
+    ThisNode,
+    AnotherNode,
+}
 
 /// Adds a room and announces it to every client. `creator` receives a reply instead.
 pub(in crate::runtime) fn add_room(
@@ -28,7 +37,7 @@ pub(in crate::runtime) fn add_room(
         core.rooms.add(Arc::clone(room))?;
         let queued = core.history.archive_idle(&core.rooms, &core.observe, &room.id);
         drop(state);
-        announce_added(core, room, creator);
+        announce_added(core, room, creator, ChangedBy::ThisNode);
         Ok(queued)
     })?;
     archive::start(core, queued);
@@ -39,7 +48,7 @@ pub(in crate::runtime) fn add_room(
 pub(super) fn confirm_room(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Requester<'_>>) {
     core.rooms.in_order(|| {
         core.rooms.confirm(room);
-        announce_added(core, room, creator);
+        announce_added(core, room, creator, ChangedBy::ThisNode);
     });
 }
 
@@ -67,12 +76,13 @@ pub(super) fn add_on_demand(core: &Arc<Core>, room: &Arc<RoomCell>) -> Result<Ar
         core.rooms.add(Arc::clone(&room))?;
         state.record.note_added();
         drop(state);
-        announce_added(core, &room, None);
+        announce_added(core, &room, None, ChangedBy::ThisNode);
         Ok(room)
     })
 }
 
-fn announce_added(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Requester<'_>>) {
+/// Announces a room that was added. Call it in [order](super::registry::Rooms::in_order) with the addition.
+pub(super) fn announce_added(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Requester<'_>>, by: ChangedBy) {
     if room.is_listed() {
         announce(&core.clients, creator, |id| {
             ServerFrame::RoomCreated { id, room: info(room) }.encode()
@@ -80,12 +90,28 @@ fn announce_added(core: &Arc<Core>, room: &Arc<RoomCell>, creator: Option<Reques
     }
     core.observe
         .room_created(&room.id, &room.template.name, room.template.max_size);
-    core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_created, core.room(room));
+    if by == ChangedBy::ThisNode {
+        core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_created, core.room(room));
+    }
+}
+
+/// Announces that another node has deleted a room that is not loaded here. Call it in
+/// [order](super::registry::Rooms::in_order) with the change.
+pub(super) fn announce_removed(core: &Core, id: &RoomId) {
+    announce(&core.clients, None, |_| {
+        ServerFrame::RoomDeleted { id: None, room_id: id }.encode()
+    });
+    core.observe.room_deleted(id);
 }
 
 /// Removes a deleted room and announces that to every client. `requester` receives a reply instead. Does nothing if the
 /// room has been removed before.
-pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, requester: Option<Requester<'_>>) {
+pub(in crate::runtime) fn remove_room(
+    core: &Arc<Core>,
+    room: &Arc<RoomCell>,
+    requester: Option<Requester<'_>>,
+    by: ChangedBy,
+) {
     core.rooms.remove_and(room, || {
         if room.is_listed() {
             announce(&core.clients, requester, |id| {
@@ -93,7 +119,9 @@ pub(in crate::runtime) fn remove_room(core: &Arc<Core>, room: &Arc<RoomCell>, re
             });
         }
         core.observe.room_deleted(&room.id);
-        core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_deleted, core.room(room));
+        if by == ChangedBy::ThisNode {
+            core.notify_in_order(&room.hooks, |hooks| &hooks.on_room_deleted, core.room(room));
+        }
     });
 }
 

@@ -16,7 +16,8 @@ use crate::log::durable::{NewRoom, RoomExists};
 use crate::random::random_epoch;
 use crate::room::{Origin, RoomCell, RoomConfigError, RoomPlan, RoomTemplate, StoredRoomConfig};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::{first_contact, within_deadline};
+use crate::runtime::deadline::{first_contact, log_failed_read, within_deadline};
+use crate::runtime::history::load::ensure_loaded;
 
 /// Why [`Dialogue::create_room`](crate::Dialogue::create_room) failed. No room was created.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,9 +199,9 @@ async fn carry_out(
     let epoch = match durable.create_room(new).await {
         Ok(Ok(epoch)) => epoch,
         Ok(Err(RoomExists)) => {
-            // An earlier creation had an unknown outcome.
+            // An earlier creation had an unknown outcome, or another node was faster.
             let stored = within_deadline(&core, durable.room(&reservation.room.id)).await?;
-            if let Some(room) = described(&core.rooms, stored) {
+            if let Some(room) = described(&core.rooms, stored).filter(|_| core.cluster.is_none()) {
                 core.rooms.note_unexpected(&room);
             }
             return Err(NotCreated::Exists);
@@ -215,6 +216,12 @@ async fn carry_out(
     reservation.is_confirmed = true;
     confirm_room(&core, &room, creator.as_ref().map(|(client, id)| (client, *id)));
     note_if_empty(&core, &room);
+    if core.cluster.is_some() && room.origin == Origin::Anonymous {
+        // From now on, this node follows the room of its client, so that no other node deletes it as an unused one.
+        if let Err(failure) = ensure_loaded(&core, &room).await {
+            log_failed_read(&core, &failure);
+        }
+    }
     Ok(room)
 }
 
@@ -229,6 +236,10 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.is_confirmed {
             self.core.rooms.release(&self.room);
+            if self.core.cluster.is_some() {
+                // The log may have the room, whoever has created it.
+                self.core.rooms.unsettled.note(&self.room.id);
+            }
         }
     }
 }

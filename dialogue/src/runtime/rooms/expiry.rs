@@ -7,13 +7,14 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::announce::remove_room;
+use super::announce::{ChangedBy, remove_room};
 use super::idle::EmptyRoom;
+use crate::cluster::UnusedDeletion;
 use crate::room::{Origin, RoomCell};
 use crate::runtime::clients::Clients;
 use crate::runtime::core::Core;
 use crate::runtime::history::archive;
-use crate::runtime::membership::delete_room::delete_room;
+use crate::runtime::membership::delete_room::delete_unused_room;
 
 /// The shortest time between two checks whether the creator of an empty room is still connected.
 const CREATOR_CHECK: Duration = Duration::from_secs(1);
@@ -176,14 +177,31 @@ fn expire_stored(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) {
 }
 
 /// Deletes an empty room in a task of its own: a store that stalls must not delay the expiry of other rooms. Checks the room
-/// again if that fails.
+/// again if that fails. A room that another node uses only leaves this process.
 fn start_deletion(core: &Arc<Core>, room: &Arc<RoomCell>, empty: EmptyRoom) {
     let (core, room) = (Arc::clone(core), Arc::clone(room));
     core.lifecycle.tasks.clone().spawn(async move {
-        if delete_room(&core, &room, None).await.is_err() {
-            queue(&core, later(&core, empty));
+        match delete_unused_room(&core, &room).await {
+            Ok(UnusedDeletion::Deleted | UnusedDeletion::NoSuchRoom) => {}
+            Ok(UnusedDeletion::Used) => leave_to_others(&core, room, empty),
+            Err(_) => queue(&core, later(&core, empty)),
         }
     });
+}
+
+/// Lets an empty room leave this process that another node uses. This node looks after it again later: the other one may find
+/// that this one uses it, at the same time, or may fail.
+fn leave_to_others(core: &Arc<Core>, room: Arc<RoomCell>, empty: EmptyRoom) {
+    let unloaded = {
+        let state = room.lock();
+        let is_unused = state.record.is_empty_since(empty.joins) && !state.record.is_appending();
+        // The caller's handle has a copy of its own.
+        is_unused && core.rooms.unload(&room, || core.history.forget(&room))
+    };
+    match unloaded {
+        true => core.rooms.leftovers.add([room.id.clone()]),
+        false => queue(core, later(core, empty)),
+    }
 }
 
 /// Removes a room, if it has been empty since the number of joins was `joins`. An on-demand room is only idle: memory keeps
@@ -209,6 +227,6 @@ fn expire(core: &Arc<Core>, room: &Arc<RoomCell>, joins: u64) -> bool {
         }
     };
     archive::start(core, queued);
-    remove_room(core, room, None);
+    remove_room(core, room, None, ChangedBy::ThisNode);
     true
 }

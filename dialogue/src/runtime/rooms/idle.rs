@@ -6,8 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Weak;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::id::RoomId;
 use crate::room::RoomCell;
 use crate::serial::SerialQueue;
 
@@ -17,6 +19,37 @@ pub(crate) struct IdleRooms {
     empty: Mutex<VecDeque<EmptyRoom>>,
     /// Removes the rooms whose idle time is over.
     pub(in crate::runtime) worker: SerialQueue,
+}
+
+/// Rooms of anonymous users that somebody must look after: an earlier run has left them in the store, or another node used them
+/// when this one wanted to delete them.
+#[derive(Default)]
+pub(crate) struct Leftovers {
+    rooms: Mutex<VecDeque<RoomId>>,
+    /// Notified when a room is added.
+    added: Notify,
+    /// Loads them, so that they expire.
+    pub(in crate::runtime) worker: SerialQueue,
+}
+
+impl Leftovers {
+    pub(in crate::runtime) fn add(&self, rooms: impl IntoIterator<Item = RoomId>) {
+        self.rooms.lock().extend(rooms);
+        self.added.notify_one();
+    }
+
+    pub(in crate::runtime) fn first(&self) -> Option<RoomId> {
+        self.rooms.lock().front().cloned()
+    }
+
+    pub(in crate::runtime) fn pop(&self) {
+        self.rooms.lock().pop_front();
+    }
+
+    /// Waits until a room is added. It may be taken out by now.
+    pub(in crate::runtime) async fn added(&self) {
+        self.added.notified().await;
+    }
 }
 
 /// An empty room.

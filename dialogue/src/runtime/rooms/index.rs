@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::account::{LoadedFor, StoredEntry};
+use super::account::{Account, LoadedFor, StoredEntry};
 use super::registry::{NotAdded, Present, Rooms};
 use crate::connection::Holder;
 use crate::id::RoomId;
@@ -25,6 +25,29 @@ pub(super) enum Adopted {
     Outdated,
 }
 
+/// A created room as the index keeps it.
+#[derive(Debug, Clone)]
+pub(super) struct RoomOfIndex {
+    /// What it counts against.
+    pub(super) account: Option<Account>,
+    /// It cannot be made here.
+    pub(super) is_hidden: bool,
+}
+
+/// What has become of a record that the index follows.
+pub(super) enum Followed {
+    /// The index has it already.
+    Unchanged,
+    Changed {
+        /// Whether clients knew the room before.
+        was_listed: bool,
+        /// Whether there is such a room now.
+        is_new: bool,
+    },
+    /// Another incarnation is loaded. It must end first.
+    IsLoaded(Arc<RoomCell>),
+}
+
 /// A room in the list of rooms.
 pub(super) enum ListedRoom {
     Loaded(Arc<RoomCell>),
@@ -40,9 +63,10 @@ impl ListedRoom {
     }
 }
 
-fn entry(is_hidden: bool, incarnation: Arc<str>) -> StoredEntry {
+fn entry(is_hidden: bool, incarnation: Arc<str>, account: Option<Account>) -> StoredEntry {
     StoredEntry {
         incarnation,
+        account,
         is_hidden,
         is_valid: false,
         number: ENTRIES.fetch_add(1, Ordering::Relaxed),
@@ -59,17 +83,15 @@ impl Rooms {
             };
             // No lock is held here: this may run the application's code.
             let blueprint = self.blueprint(&id);
-            let account = blueprint
-                .zip(holder.as_deref().and_then(Holder::from_text))
-                .and_then(|(blueprint, holder)| self.account_of_stored(blueprint.declaration, holder));
+            let account = self.account_of_creator(&id, holder.as_deref());
             // Clients create rooms of families only.
             let is_hidden = blueprint.is_none() && creator != Creator::Server;
             hidden += usize::from(is_hidden);
             let mut present = self.present.write();
-            if let Some(account) = account {
-                present.hold(account);
+            if let Some(account) = &account {
+                present.hold(account.clone());
             }
-            present.stored.insert(id, entry(is_hidden, incarnation));
+            present.stored.insert(id, entry(is_hidden, incarnation, account));
         }
         hidden
     }
@@ -121,10 +143,12 @@ impl Rooms {
 
     /// Turns a reservation into a room.
     pub(super) fn confirm(&self, room: &Arc<RoomCell>) {
+        let (incarnation, account) = (Arc::clone(&room.incarnation), self.account(room));
         let mut present = self.present.write();
         present.reserved.remove(&room.id);
-        let incarnation = Arc::clone(&room.incarnation);
-        present.stored.insert(room.id.clone(), entry(false, incarnation));
+        present
+            .stored
+            .insert(room.id.clone(), entry(false, incarnation, account));
         present.insert(Arc::clone(room));
     }
 
@@ -136,9 +160,70 @@ impl Rooms {
             return;
         }
         let incarnation = Arc::clone(&room.incarnation);
-        present.stored.insert(room.id.clone(), entry(false, incarnation));
-        if let Some(account) = account {
-            present.hold(account);
+        if let Some(account) = &account {
+            present.hold(account.clone());
+        }
+        present
+            .stored
+            .insert(room.id.clone(), entry(false, incarnation, account));
+    }
+
+    /// What a stored room counts against, by the text of the holder whose client has created it. Takes no lock: it may run the
+    /// application's code.
+    pub(super) fn account_of_creator(&self, id: &str, holder: Option<&str>) -> Option<Account> {
+        let blueprint = self.blueprint(id)?;
+        self.account_of_stored(blueprint.declaration, holder.and_then(Holder::from_text)?)
+    }
+
+    /// Whether the room with this id is this incarnation, as far as this node knows.
+    pub(super) fn has_incarnation(&self, id: &str, incarnation: &str) -> bool {
+        let present = self.present.read();
+        let loaded = present.by_id.get(id).map(|room| &*room.incarnation);
+        let stored = || present.stored.get(id).map(|entry| &*entry.incarnation);
+        loaded.or_else(stored) == Some(incarnation)
+    }
+
+    /// The created rooms in the index.
+    pub(super) fn incarnations(&self) -> Vec<(RoomId, Arc<str>)> {
+        let present = self.present.read();
+        let all = present.stored.iter();
+        all.map(|(id, entry)| (id.clone(), Arc::clone(&entry.incarnation)))
+            .collect()
+    }
+
+    /// Lets the index follow a record that was read from a log that several nodes share: the room is this incarnation now, and
+    /// exists as a created one if `created` says so.
+    pub(super) fn follow(&self, id: &RoomId, incarnation: &Arc<str>, created: Option<RoomOfIndex>) -> Followed {
+        let mut present = self.present.write();
+        if let Some(room) = present.by_id.get(id) {
+            return match room.incarnation == *incarnation {
+                true => Followed::Unchanged,
+                false => Followed::IsLoaded(Arc::clone(room)),
+            };
+        }
+        // This node is about to create it. What has become of that is noted then.
+        if present.reserved.contains(id) {
+            return Followed::Unchanged;
+        }
+        let is_same = |entry: &StoredEntry| created.is_some() && entry.incarnation == *incarnation;
+        if present.stored.get(id).is_some_and(is_same) {
+            return Followed::Unchanged;
+        }
+        let before = present.stored.remove(id);
+        if let Some(account) = before.as_ref().and_then(|before| before.account.as_ref()) {
+            present.release(account);
+        }
+        let is_new = created.is_some();
+        if let Some(RoomOfIndex { account, is_hidden }) = created {
+            if let Some(account) = &account {
+                present.hold(account.clone());
+            }
+            let entry = entry(is_hidden, Arc::clone(incarnation), account);
+            present.stored.insert(id.clone(), entry);
+        }
+        Followed::Changed {
+            was_listed: before.is_some_and(|before| !before.is_hidden),
+            is_new,
         }
     }
 

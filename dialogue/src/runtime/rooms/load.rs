@@ -4,7 +4,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use parking_lot::Mutex;
 
 use super::account::LoadedFor;
 use super::expiry::note_if_empty;
@@ -18,7 +17,7 @@ use crate::log::StoreFailure;
 use crate::log::durable::{Creator, IndexedRoom, IndexedState, StoredRoom};
 use crate::room::{RoomCell, RoomRef};
 use crate::runtime::core::Core;
-use crate::runtime::deadline::{first_contact, read_within_deadline};
+use crate::runtime::deadline::{first_contact, read_within_deadline, within_deadline};
 use crate::runtime::observe::emit::Involved;
 use crate::runtime::observe::log_line::log_line;
 
@@ -86,7 +85,7 @@ pub(in crate::runtime) async fn creator_of(core: &Core, id: &RoomId) -> Result<O
         return Ok(Some(room.created_by.clone()));
     }
     match &core.history.durable {
-        Some(durable) if core.rooms.is_stored(id) => {
+        Some(durable) if core.cluster.is_some() || core.rooms.is_stored(id) => {
             let created = read_within_deadline(core, durable.room(id)).await?.created;
             Ok(created.map(|created| created.created_by))
         }
@@ -99,16 +98,35 @@ pub(crate) fn parts_of(room: &impl RoomRef) -> (RoomId, Option<String>) {
     (room.room_id(), room.room_epoch().map(str::to_owned))
 }
 
+/// Reads a room's record, if several nodes share the log: the index knows afterwards whether there is such a room.
+async fn settle(core: &Core, id: &str) -> Result<(), StoreFailure> {
+    if core.cluster.is_none() || !RoomId::is_valid(id) {
+        return Ok(());
+    }
+    within_deadline(core, core.rooms.unsettled.read(&RoomId::from(id))).await
+}
+
 async fn load(core: &Arc<Core>, id: &str, loaded_for: LoadedFor<'_>) -> Result<Option<Arc<RoomCell>>, RoomUnavailable> {
     first_contact(core).await?;
+    // Another node may have created it a moment ago.
+    let mut may_be_new = core.cluster.is_some();
     loop {
         if let Some(room) = core.rooms.find(id) {
             return Ok(Some(room));
         }
         let (Some(number), Some(durable)) = (core.rooms.stored(id), &core.history.durable) else {
+            if std::mem::take(&mut may_be_new) {
+                settle(core, id).await?;
+                continue;
+            }
             return Ok(None);
         };
         let stored = read_within_deadline(core, durable.room(&RoomId::from(id))).await?;
+        if core.cluster.is_some() && !core.rooms.has_incarnation(id, &stored.key.epoch) {
+            // The index knows less than the record.
+            settle(core, id).await?;
+            continue;
+        }
         let Some(room) = cell_of(&core.rooms, stored) else {
             hide(core, id, number);
             return Ok(None);
@@ -144,7 +162,7 @@ fn hide(core: &Core, id: &str, number: u64) {
 }
 
 /// `room` is the only one of these rooms, if it is known.
-fn report_hidden(core: &Core, rooms: usize, room: Option<&RoomId>) {
+pub(super) fn report_hidden(core: &Core, rooms: usize, room: Option<&RoomId>) {
     let involved = Involved::default();
     log_line!(
         WARN,
@@ -170,25 +188,50 @@ fn anonymous_of(index: &[IndexedRoom]) -> Vec<RoomId> {
     index.iter().filter(is_anonymous).map(|room| room.id.clone()).collect()
 }
 
-/// Lets the rooms of anonymous users expire that an earlier run has left: it loads one after another, once their creators have
-/// had time to come back. Never waits.
+/// Lets the rooms of anonymous users expire that an earlier run has left, and those that other nodes use: it loads one after
+/// another, once their creators have had time to come back. Never waits.
 fn expire_anonymous(core: &Arc<Core>, rooms: Vec<RoomId>) {
-    if rooms.is_empty() {
+    if rooms.is_empty() && core.cluster.is_none() {
         return;
     }
-    let left = Arc::new(Mutex::new(rooms));
+    core.rooms.leftovers.add(rooms);
     let worker = Arc::downgrade(core);
     let load_all = move || {
-        let (worker, left) = (worker.clone(), Arc::clone(&left));
+        let worker = worker.clone();
         async move {
-            while pause_before_expiry(&worker).await
-                && let Some(core) = worker.upgrade()
-                && !load_for_expiry(&core, &left).await
-            {}
+            while leftovers(&worker).await && pause_before_expiry(&worker).await {
+                if let Some(core) = worker.upgrade() {
+                    load_for_expiry(&core).await;
+                }
+            }
         }
         .boxed()
     };
-    core.rooms.leftovers.push_again(&core.lifecycle.background, load_all);
+    core.rooms
+        .leftovers
+        .worker
+        .push_again(&core.lifecycle.background, load_all);
+}
+
+/// Waits until there is a room to look after, and keeps nothing alive meanwhile. Returns false if there will be none.
+async fn leftovers(server: &Weak<Core>) -> bool {
+    let Some(core) = server.upgrade() else {
+        return false;
+    };
+    let (rooms, stopping) = (Arc::clone(&core.rooms.leftovers), core.lifecycle.stopping.clone());
+    let is_alone = core.cluster.is_none();
+    drop(core);
+    loop {
+        match rooms.first() {
+            Some(_) => return true,
+            None if is_alone => return false,
+            None => {}
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return false,
+            () = rooms.added() => {}
+        }
+    }
 }
 
 /// Waits before rooms are loaded, and keeps nothing alive meanwhile. Returns false if the server ends.
@@ -205,30 +248,22 @@ async fn pause_before_expiry(server: &Weak<Core>) -> bool {
     }
 }
 
-/// Loads the rooms that are left. Returns false if some cannot be loaded now.
-async fn load_for_expiry(core: &Arc<Core>, left: &Mutex<Vec<RoomId>>) -> bool {
-    loop {
-        let next = left.lock().last().cloned();
-        let Some(id) = next else {
-            return true;
-        };
+/// Loads the rooms that are left, until one cannot be loaded now.
+async fn load_for_expiry(core: &Arc<Core>) {
+    while let Some(id) = core.rooms.leftovers.first() {
         // A loaded room expires as always.
-        match find_or_load(core, &id, LoadedFor::Expiry).await {
-            Ok(_) => {
-                left.lock().pop();
-            }
-            Err(error) => {
-                log_line!(
-                    WARN,
-                    *core,
-                    Involved::default().in_room(&id),
-                    "",
-                    { error = text_of(&error), },
-                    "an anonymous user's room of an earlier run is not loaded, so it does not expire yet; the server tries again"
-                );
-                return false;
-            }
+        if let Err(error) = find_or_load(core, &id, LoadedFor::Expiry).await {
+            log_line!(
+                WARN,
+                *core,
+                Involved::default().in_room(&id),
+                "",
+                { error = text_of(&error), },
+                "an anonymous user's room of an earlier run is not loaded, so it does not expire yet; the server tries again"
+            );
+            return;
         }
+        core.rooms.leftovers.pop();
     }
 }
 
@@ -276,6 +311,10 @@ pub(crate) async fn list(
 fn describe(core: &Core, id: &RoomId, stored: StoredRoom) -> Option<RoomCell> {
     // The index does not know it any more.
     let number = core.rooms.stored(id)?;
+    if core.cluster.is_some() && !core.rooms.has_incarnation(id, &stored.key.epoch) {
+        core.rooms.unsettled.note(id);
+        return None;
+    }
     if core.rooms.is_valid(id, number) {
         return described(&core.rooms, stored);
     }

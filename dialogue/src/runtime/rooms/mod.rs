@@ -10,5 +10,7 @@ mod index;
 pub(super) mod load;
 pub(super) mod on_demand;
 pub(super) mod registry;
+pub(super) mod settle;
 mod shares;
 mod stored_config;
+pub(super) mod unsettled;

@@ -17,7 +17,7 @@ use crate::runtime::core::Core;
 use crate::runtime::deadline::read_within_deadline;
 use crate::runtime::history::keep::room_key;
 use crate::runtime::history::load::ensure_loaded;
-use crate::runtime::membership::delete_at_once::delete_at_once;
+use crate::runtime::membership::delete_at_once::end_deleted;
 
 /// Finds the room with this id. If there is none and its family creates rooms on demand, prepares a room that is ready
 /// to be added. It takes a share of the client's holder. Without a store, this waits for nothing.
@@ -149,7 +149,7 @@ pub(in crate::runtime) async fn is_current(core: &Arc<Core>, room: &Arc<RoomCell
     ensure_loaded(core, room).await?;
     let is_current = core.history.durable.is_none() || room.loaded.initialized();
     if !is_current {
-        delete_at_once(core, room, None);
+        end_deleted(core, room);
     }
     Ok(is_current)
 }
@@ -173,7 +173,7 @@ mod tests {
                 let room = RoomCell::new("room".into(), template, None, Origin::OnDemand, random_epoch());
                 let room = make_present(core, Arc::new(room)).expect("a room");
                 assert!(core.rooms.holds(&room) || room.lock().record.is_deleted());
-                delete_at_once(core, &room, None);
+                end_deleted(core, &room);
             }
         };
         std::thread::scope(|scope| {

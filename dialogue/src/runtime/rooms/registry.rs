@@ -10,13 +10,13 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 
 use super::account::{Account, StoredEntry};
-use super::idle::IdleRooms;
+use super::idle::{IdleRooms, Leftovers};
+use super::unsettled::Unsettled;
 
 use crate::id::RoomId;
 use crate::limit_exceeded::LimitExceeded;
 use crate::limits::Limits;
 use crate::room::{IdPattern, KnownEvents, RoomCell, RoomDeclaration, RoomRef, RoomTemplate, Segment};
-use crate::serial::SerialQueue;
 
 /// A declared room or family, and the template for its rooms.
 #[derive(Debug)]
@@ -38,8 +38,10 @@ pub(crate) struct Rooms {
     announcing: Mutex<()>,
     /// The empty rooms that will expire.
     pub(super) idle: IdleRooms,
-    /// Looks after the rooms of anonymous users that an earlier run has left in the store.
-    pub(super) leftovers: SerialQueue,
+    /// The rooms of anonymous users that somebody must look after.
+    pub(super) leftovers: Arc<Leftovers>,
+    /// With a cluster: the rooms that other nodes may have created or deleted.
+    pub(in crate::runtime) unsettled: Arc<Unsettled>,
 }
 
 #[derive(Debug, Default)]
@@ -139,7 +141,8 @@ impl Rooms {
             present: RwLock::default(),
             announcing: Mutex::default(),
             idle: IdleRooms::default(),
-            leftovers: SerialQueue::default(),
+            leftovers: Arc::default(),
+            unsettled: Arc::default(),
         }
     }
 
