@@ -30,6 +30,7 @@ use self::router::Router;
 use super::calls::Calls;
 use super::error::RedisError;
 use super::log::RedisLog;
+use super::rooms::Deletion;
 use super::route::Connections;
 use super::settings::Redis;
 use super::shared::LogSettings;
@@ -152,9 +153,12 @@ impl Cluster for RedisCluster {
         self.parts.log.publish(event);
     }
 
-    fn delete_unused_room(&self, _room: RoomKey, done: Done<Result<UnusedDeletion, StoreFailure>>) {
-        // Nothing says yet whether another node follows it.
-        done(Ok(UnusedDeletion::Used));
+    fn delete_unused_room(&self, room: RoomKey, done: Done<Result<UnusedDeletion, StoreFailure>>) {
+        let channel = self.parts.one_room(room.id.clone()).map(|room| room.channel);
+        // The subscription of this node counts, too.
+        let is_own = channel.is_ok_and(|channel| self.parts.followed.is_subscribed(&channel));
+        let subscribed = usize::from(is_own);
+        self.parts.log.delete(room, Deletion::Unused { subscribed }, done);
     }
 
     fn contact(&self) -> tokio::sync::watch::Receiver<Contact> {

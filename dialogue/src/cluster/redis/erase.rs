@@ -90,6 +90,14 @@ impl Shared {
 
     /// The type and the text of an event.
     async fn event_at(&self, room: &RoomKey, place: &ErasedPlace) -> Result<Option<(EventName, Bytes)>, StoreFailure> {
+        if let Some(event) = &place.event {
+            let page = self
+                .page(room.clone(), event.clone(), (place.seq + 1, 1), BOUNDS)
+                .await?;
+            let newest = page.and_then(|at| at.value.events.into_iter().next());
+            let found = newest.filter(|found| found.seq == Some(place.seq));
+            return Ok(found.map(|found| (found.event, found.body)));
+        }
         let per_type = Arc::new(|_: &str| 1);
         let newest = self.newest(room.clone(), place.seq, per_type, BOUNDS).await?;
         let events = newest.map(|at| at.value).unwrap_or_default();

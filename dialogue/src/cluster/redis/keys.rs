@@ -109,6 +109,28 @@ impl Keys {
         self.of_room(room, &[":e:", room, "/", event])
     }
 
+    /// A pattern of the names of all events, as SCAN takes it.
+    pub(super) fn all_events(&self) -> Bytes {
+        let mut pattern = String::from("{");
+        for letter in self.prefix.chars() {
+            if "*?[]\\^-".contains(letter) {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        pattern.push_str(":*}:e:*");
+        Bytes::from(pattern)
+    }
+
+    /// The room and the type of a name of events, or `None` if it is another name.
+    pub(super) fn room_and_event(&self, name: &[u8]) -> Option<(RoomId, EventName)> {
+        let name = std::str::from_utf8(name).ok()?;
+        let (_, rest) = name.split_once("}:e:")?;
+        let (room, event) = rest.split_once('/')?;
+        let (room, event) = (RoomId::from(room), EventName::from(event));
+        (self.events(&room, &event) == name).then_some((room, event))
+    }
+
     /// The three hashes with a room's idempotency keys.
     pub(super) fn idempotency(&self, room: &str) -> [Bytes; 3] {
         ["0", "1", "2"].map(|number| self.of_room(room, &[":k:", room, "/", number]))

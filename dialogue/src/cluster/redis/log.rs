@@ -6,9 +6,12 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::appender::{Appender, Settled};
+use super::archiving::{self, Archiving};
 use super::calls::Calls;
 use super::message::Batch;
+use super::rooms::Deletion;
 use super::shared::{LogSettings, NoAgreement, Shared, failed};
+use crate::cluster::UnusedDeletion;
 use crate::cluster::Volatile;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{
@@ -22,6 +25,7 @@ use crate::log::{LogBounds, LogPage, Replay, StoredEvent};
 pub(super) struct RedisLog {
     pub(super) shared: Arc<Shared>,
     appender: Arc<Appender>,
+    archiving: Arc<Archiving>,
 }
 
 impl RedisLog {
@@ -29,7 +33,12 @@ impl RedisLog {
     pub(super) fn new(calls: Arc<dyn Calls>, settings: LogSettings, runtime: tokio::runtime::Handle) -> Self {
         let shared = Arc::new(Shared::new(calls, settings));
         let appender = Arc::new(Appender::new(Arc::clone(&shared), runtime));
-        Self { shared, appender }
+        let archiving = Arc::default();
+        Self {
+            shared,
+            appender,
+            archiving,
+        }
     }
 
     /// Agrees with the other nodes. Call it when a server is reached.
@@ -45,6 +54,16 @@ impl RedisLog {
     /// A message brings a batch of a room: it may be one of this node.
     pub(super) fn settle(&self, room: &str, batch: &Batch) -> Settled {
         self.appender.settle(room, batch)
+    }
+
+    /// Deletes a room in the order of its events.
+    pub(super) fn delete(&self, room: RoomKey, deletion: Deletion, done: Done<Result<UnusedDeletion, StoreFailure>>) {
+        let (shared, id) = (Arc::clone(&self.shared), room.id.clone());
+        self.in_order(
+            id,
+            move || async move { shared.delete_room(room, deletion).await },
+            done,
+        );
     }
 
     /// Runs a change of a room after all that came before.
@@ -97,12 +116,14 @@ impl DurableLog for RedisLog {
     }
 
     fn delete_room(&self, room: RoomKey, stays_deleted: bool, done: Done<Result<bool, StoreFailure>>) {
-        let (shared, id) = (Arc::clone(&self.shared), room.id.clone());
-        self.in_order(
-            id,
-            move || async move { shared.delete_room(room, stays_deleted).await },
-            done,
-        );
+        let deletion = match stays_deleted {
+            true => Deletion::Stays,
+            false => Deletion::Simple,
+        };
+        let done = |outcome: Result<UnusedDeletion, StoreFailure>| {
+            done(outcome.map(|outcome| outcome == UnusedDeletion::Deleted));
+        };
+        self.delete(room, deletion, Box::new(done));
     }
 
     fn index(&self) -> Result<Vec<IndexedRoom>, StoreFailure> {
@@ -176,13 +197,14 @@ impl DurableLog for RedisLog {
         async move { shared.outcome_of(room, key).await }.boxed()
     }
 
-    fn expired(&self, _bounds: LogBounds) -> Answer<Expired> {
-        // Redis trims by number. Trimmed events have an id that is no row, see `trimmed.rs`.
-        async { Ok(Expired::default()) }.boxed()
+    fn expired(&self, bounds: LogBounds) -> Answer<Expired> {
+        let (shared, archiving) = (Arc::clone(&self.shared), Arc::clone(&self.archiving));
+        async move { archiving.expired(&shared, bounds).await }.boxed()
     }
 
-    fn remove(&self, _expired: Vec<ExpiredEvent>) -> Answer<()> {
-        async { Ok(()) }.boxed()
+    fn remove(&self, expired: Vec<ExpiredEvent>) -> Answer<()> {
+        let shared = Arc::clone(&self.shared);
+        async move { archiving::remove(&shared, expired).await }.boxed()
     }
 
     fn run(&self) -> StoreRun {
@@ -199,9 +221,9 @@ impl DurableLog for RedisLog {
         async { Ok(()) }.boxed()
     }
 
-    fn events_of(&self, _user: UserId, _after: Option<Place>, _limit: usize) -> Answer<UserEvents> {
-        let failure = failed("Redis cannot list the events of a user yet".to_owned());
-        async move { Err(failure) }.boxed()
+    fn events_of(&self, user: UserId, after: Option<Place>, limit: usize) -> Answer<UserEvents> {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.events_of(&user, after, limit).await }.boxed()
     }
 
     fn erase(&self, events: Vec<ErasedPlace>, done: Done<Result<Vec<ErasedPlace>, StoreFailure>>) {

@@ -27,6 +27,9 @@ pub(super) enum RoomMessage {
     Erased {
         epoch: Arc<str>,
         position: ChangePosition,
+        /// How many events of the incarnation were erased so far.
+        count: u64,
+        /// In the order of the erasures.
         numbers: Vec<u64>,
     },
     /// This incarnation was deleted.
@@ -125,6 +128,7 @@ fn read_room_message(payload: &Bytes) -> Option<RoomMessage> {
         "x" => RoomMessage::Erased {
             epoch: word(&mut words)?,
             position: ChangePosition::parse(words.next()?)?,
+            count: number(words.next()?)?,
             numbers: words.by_ref().map(number).collect::<Option<_>>()?,
         },
         "d" => RoomMessage::Deleted {

@@ -10,11 +10,13 @@
 //! - [`shared`] has what all parts need. [`appender`] sends the changes of rooms in their order.
 //! - [`reads`] reads events with a [`walk`], [`positions`] reads how far rooms are, [`index`] which rooms there are, and
 //!   [`rooms`], [`erase`] and [`trimmed`] do the rest.
+//! - [`archiving`] gives trimmed events to one node at a time, and [`sent`] finds the events of a user.
 //! - [`log`] is the log alone. [`engine`] is the log with its feed, as the runtime sees it.
 
 mod address;
 mod answers;
 mod appender;
+mod archiving;
 mod calls;
 mod change_position;
 mod connection;
@@ -37,6 +39,7 @@ mod reply;
 mod rooms;
 mod route;
 mod script;
+mod sent;
 mod server_info;
 mod settings;
 mod shared;

@@ -43,7 +43,7 @@ impl Shared {
             return Err(failed("a reply about other rooms".to_owned()));
         }
         for (room, position) in rooms.iter().zip(&reply.rooms) {
-            if let RoomPosition::Room { epoch, seq, types } = position {
+            if let RoomPosition::Room { epoch, seq, types, .. } = position {
                 self.note(&room.id, epoch, *seq);
                 self.note_types(&room.id, types.iter().map(|(event, _)| event.clone()));
             }

@@ -12,6 +12,7 @@ use redis::Value;
 use super::answers::{self, EventAnswer};
 use super::change_position::ChangePosition;
 use super::foreign::{BadReply, number};
+use crate::cluster::Erasures;
 use crate::id::{EventName, RoomId};
 
 /// The reply of `append.lua`.
@@ -73,6 +74,7 @@ pub(super) enum RoomPosition {
     Room {
         epoch: Arc<str>,
         seq: u64,
+        erasures: Erasures,
         /// The last number of each type.
         types: Vec<(EventName, u64)>,
     },
@@ -101,6 +103,8 @@ pub(super) enum CreateReply {
 pub(super) enum DeleteReply {
     Deleted,
     Gone,
+    /// Another connection is subscribed to the room's channel.
+    Used,
     Types(Vec<EventName>),
 }
 
@@ -161,7 +165,7 @@ pub(super) enum EraseAnswer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TrimmedReply {
     Taken {
-        /// How many events were dropped. A total, which only increases.
+        /// How many events were dropped since the last reply that said so.
         dropped: u64,
         events: Vec<TrimmedEntry>,
     },
@@ -178,6 +182,26 @@ pub(super) struct TrimmedEntry {
     pub(super) epoch: Arc<str>,
     pub(super) event: EventName,
     pub(super) entry: Bytes,
+}
+
+/// The reply of `scan.lua`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ScanReply {
+    /// `None` at the end.
+    pub(super) cursor: Option<String>,
+    pub(super) names: Vec<Bytes>,
+}
+
+/// The reply of `sent_by.lua`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum SentByReply {
+    Events {
+        own: Arc<str>,
+        /// The last event that was looked at. `None` if there are no more.
+        next: Option<u64>,
+        numbers: Vec<u64>,
+    },
+    Gone,
 }
 
 /// The reply of `contact.lua`.
@@ -369,6 +393,7 @@ pub(super) fn position(reply: &Value) -> Parsed<PositionReply> {
                     "ok" => Ok(RoomPosition::Room {
                         epoch: room.word()?.into(),
                         seq: room.number()?,
+                        erasures: erasures("reply of position", room.text()?)?,
                         types: room.rest(|types| Ok((types.word()?.into(), types.number()?)))?,
                     }),
                     "gone" => room.end(RoomPosition::Gone),
@@ -412,6 +437,7 @@ pub(super) fn delete_room(reply: &Value) -> Parsed<DeleteReply> {
     match fields.text()? {
         "ok" => fields.end(DeleteReply::Deleted),
         "gone" => fields.end(DeleteReply::Gone),
+        "used" => fields.end(DeleteReply::Used),
         "types" => names(fields).map(DeleteReply::Types),
         other => fields.unknown(other),
     }
@@ -541,6 +567,36 @@ pub(super) fn trimmed_done(reply: &Value) -> Parsed<u64> {
         Value::Int(removed) => u64::try_from(*removed).map_err(|_| bad("reply of trimmed_done", reply)),
         other => Err(bad("reply of trimmed_done", other)),
     }
+}
+
+pub(super) fn scan(reply: &Value) -> Parsed<ScanReply> {
+    let mut fields = Fields::of("reply of scan", reply)?;
+    let cursor = Some(fields.word()?).filter(|cursor| *cursor != "0").map(str::to_owned);
+    let names = fields.rest(|fields| fields.bytes())?;
+    Ok(ScanReply { cursor, names })
+}
+
+pub(super) fn sent_by(reply: &Value) -> Parsed<SentByReply> {
+    let mut fields = Fields::of("reply of sent_by", reply)?;
+    match fields.text()? {
+        "ok" => Ok(SentByReply::Events {
+            own: fields.word()?.into(),
+            next: Some(fields.number()?).filter(|next| *next != 0),
+            numbers: fields.rest(|fields| fields.number())?,
+        }),
+        "gone" => fields.end(SentByReply::Gone),
+        other => fields.unknown(other),
+    }
+}
+
+/// Reads what `erase.lua` keeps in a room's metadata.
+fn erasures(what: &'static str, text: &str) -> Parsed<Erasures> {
+    let read = |word| number(word).ok_or_else(|| BadReply::new(what, text.as_bytes()));
+    let mut words = text.split(' ').filter(|word| !word.is_empty());
+    Ok(Erasures {
+        count: words.next().map_or(Ok(0), read)?,
+        latest: words.map(read).collect::<Parsed<_>>()?,
+    })
 }
 
 pub(super) fn contact(reply: &Value) -> Parsed<ContactReply> {

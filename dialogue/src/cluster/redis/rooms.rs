@@ -10,6 +10,7 @@ use super::keys::Partition;
 use super::reply::{self, CreateReply, DeleteReply, RoomRecordText, RoomReply};
 use super::script;
 use super::shared::{Agreed, Shared, bad_reply, failed, own_part, text};
+use crate::cluster::UnusedDeletion;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::durable::{Creator, IndexedRoom, IndexedState, NewRoom, RoomExists, RoomKey, StoreFailure, StoredRoom};
 use crate::random::random_name;
@@ -41,6 +42,17 @@ enum RecordedCreator {
     Anonymous,
 }
 
+/// How a room is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deletion {
+    /// The next incarnation is there at once.
+    Simple,
+    /// There is none until the room is created.
+    Stays,
+    /// As `Simple`, but only if at most this many connections are subscribed to the room.
+    Unused { subscribed: usize },
+}
+
 type Changed<T> = Result<T, StoreFailure>;
 
 impl Shared {
@@ -67,25 +79,30 @@ impl Shared {
         Err(failed("the room has other types each time".to_owned()))
     }
 
-    /// Deletes exactly this incarnation. Returns whether it existed.
-    pub(super) async fn delete_room(&self, room: RoomKey, stays_deleted: bool) -> Changed<bool> {
+    /// Deletes exactly this incarnation.
+    pub(super) async fn delete_room(&self, room: RoomKey, deletion: Deletion) -> Changed<UnusedDeletion> {
         let own = random_name(8);
         for _ in 0..MOST_ATTEMPTS {
             let (partition, keys, mut args, types) = self.incarnation(&room.id, &own)?;
             args.push(text(own_part(&room.epoch)));
-            args.push(if stays_deleted { text("stays") } else { Bytes::new() });
+            args.push(match deletion {
+                Deletion::Simple => Bytes::new(),
+                Deletion::Stays => text("stays"),
+                Deletion::Unused { subscribed } => text(format!("unused {subscribed}")),
+            });
             args.extend(types.iter().map(text));
             let reply = self.call(partition, &script::DELETE_ROOM, keys, args).await?;
-            let existed = match reply::delete_room(&reply).map_err(|error| bad_reply(&error))? {
+            let outcome = match reply::delete_room(&reply).map_err(|error| bad_reply(&error))? {
                 DeleteReply::Types(more) => {
                     self.note_types(&room.id, more);
                     continue;
                 }
-                DeleteReply::Deleted => true,
-                DeleteReply::Gone => false,
+                DeleteReply::Deleted => UnusedDeletion::Deleted,
+                DeleteReply::Gone => UnusedDeletion::NoSuchRoom,
+                DeleteReply::Used => return Ok(UnusedDeletion::Used),
             };
             self.forget(&room.id);
-            return Ok(existed);
+            return Ok(outcome);
         }
         Err(failed("the room has other types each time".to_owned()))
     }

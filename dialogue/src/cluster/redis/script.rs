@@ -107,6 +107,14 @@ script!(
     /// Removes trimmed events that the application has received.
     TRIMMED_DONE = "trimmed_done"
 );
+script!(
+    /// Reads some names of the lists with events that a server has.
+    SCAN = "scan"
+);
+script!(
+    /// Reads which events of one type a user has sent in a room.
+    SENT_BY = "sent_by" after "entries"
+);
 
 script!(
     /// Reads some of the rooms that a partition knows by id.
@@ -122,7 +130,7 @@ script!(
 );
 
 /// All scripts, to load them after connecting.
-pub(super) static ALL: [&Script; 15] = [
+pub(super) static ALL: [&Script; 17] = [
     &CONTACT,
     &APPEND,
     &POSITION,
@@ -135,6 +143,8 @@ pub(super) static ALL: [&Script; 15] = [
     &ERASE,
     &TRIMMED_TAKE,
     &TRIMMED_DONE,
+    &SCAN,
+    &SENT_BY,
     &INDEX,
     &MAY_PUBLISH,
     &HELLO,

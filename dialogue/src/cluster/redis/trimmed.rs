@@ -8,16 +8,15 @@ use super::entry::Entry;
 use super::keys::Partition;
 use super::reply::{self, TrimmedReply};
 use super::script;
-use super::shared::{Shared, bad_reply, text};
-use crate::id::RoomId;
-use crate::log::durable::StoreFailure;
-use crate::log::{Evicted, LogBounds, StoredEvent};
+use super::shared::{Shared, bad_reply, incarnation, text};
+use crate::log::durable::{RoomKey, StoreFailure};
+use crate::log::{LogBounds, StoredEvent};
 
 /// What a partition has for the application.
 #[derive(Debug)]
 pub(super) enum Trimmed {
     Events {
-        /// How many were dropped because too many waited. A total.
+        /// How many were dropped since the last reply that said so, because too many waited.
         dropped: u64,
         events: Vec<TrimmedEvent>,
         /// Entries that are not ours: done without the application.
@@ -31,7 +30,8 @@ pub(super) enum Trimmed {
 pub(super) struct TrimmedEvent {
     /// What [`Shared::trimmed_done`] needs.
     pub(super) id: Bytes,
-    pub(super) event: Evicted,
+    pub(super) room: RoomKey,
+    pub(super) event: StoredEvent,
 }
 
 impl Shared {
@@ -61,7 +61,15 @@ impl Shared {
             match Entry::parse(entry.entry) {
                 Ok(parsed) => events.push(TrimmedEvent {
                     id: entry.id,
-                    event: evicted(entry.room, entry.epoch, entry.event, &parsed),
+                    room: RoomKey {
+                        id: entry.room,
+                        epoch: incarnation(&entry.epoch),
+                    },
+                    event: StoredEvent {
+                        event: entry.event,
+                        seq: Some(parsed.seq),
+                        body: parsed.frame(),
+                    },
                 }),
                 Err(_) => foreign.push(entry.id),
             }
@@ -82,17 +90,5 @@ impl Shared {
         let args = [vec![Bytes::new(); 3], ids].concat();
         let reply = self.call(partition, &script::TRIMMED_DONE, keys, args).await?;
         reply::trimmed_done(&reply).map(drop).map_err(|error| bad_reply(&error))
-    }
-}
-
-fn evicted(room: RoomId, epoch: std::sync::Arc<str>, event: crate::id::EventName, entry: &Entry) -> Evicted {
-    Evicted {
-        room,
-        epoch: Some(epoch),
-        entry: StoredEvent {
-            event,
-            seq: Some(entry.seq),
-            body: entry.frame(),
-        },
     }
 }

@@ -80,6 +80,11 @@ impl Followed {
         }
     }
 
+    /// Whether the subscription of a room was confirmed.
+    pub(super) fn is_subscribed(&self, channel: &[u8]) -> bool {
+        self.rooms.lock().get(channel).is_some_and(|room| room.is_subscribed)
+    }
+
     /// Notes that this change is known.
     pub(super) fn note_heard(&self, channel: &[u8], position: ChangePosition) {
         if let Some(room) = self.rooms.lock().get_mut(channel) {

@@ -9,10 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::followed::Followed;
+use crate::cluster::Position;
 use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::reply::RoomPosition;
 use crate::cluster::redis::shared::{Shared, failed, incarnation};
-use crate::cluster::{Erasures, Position};
 use crate::id::RoomId;
 use crate::log::durable::{Answer, RoomKey, StoreFailure};
 
@@ -118,11 +118,13 @@ impl Questions {
             }
         }
         let answer = |(room, found): (&RoomId, RoomPosition)| match found {
-            RoomPosition::Room { epoch, seq, .. } => Ok(Position {
+            RoomPosition::Room {
+                epoch, seq, erasures, ..
+            } => Ok(Position {
                 incarnation: incarnation(&epoch),
                 epoch,
                 seq,
-                erasures: Erasures::default(),
+                erasures,
             }),
             RoomPosition::Foreign => Err(failed(format!("the data of room {room} is not ours"))),
             RoomPosition::Gone => Err(failed(format!("room {room} has no position"))),

@@ -106,18 +106,12 @@ impl Router {
             RoomMessage::Erased {
                 epoch,
                 position,
+                count,
                 numbers,
             } => {
                 self.followed.note_heard(channel, position);
                 if let Some(feed) = self.feed.get() {
-                    feed.erased(
-                        room,
-                        Erased {
-                            epoch,
-                            numbers,
-                            count: 0,
-                        },
-                    );
+                    feed.erased(room, Erased { epoch, numbers, count });
                 }
             }
             RoomMessage::Deleted { own, position } => {

@@ -58,9 +58,10 @@ fn reads_the_other_messages() {
     let erased = RoomMessage::Erased {
         epoch: "own.x".into(),
         position: AT,
+        count: 7,
         numbers: vec![5, 20],
     };
-    assert_eq!(room(b"1 x own.x 17-3 5 20\n").unwrap(), erased);
+    assert_eq!(room(b"1 x own.x 17-3 7 5 20\n").unwrap(), erased);
     assert_eq!(
         room(b"1 d own 17-3\n").unwrap(),
         RoomMessage::Deleted {

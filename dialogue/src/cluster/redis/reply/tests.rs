@@ -61,7 +61,7 @@ fn reads_what_a_room_has() {
         (types[0].last, types[0].mark, types[0].has_older, types[0].entries.len()),
         (9, 7, true, 2)
     );
-    let room = Value::Array(vec![text("ok"), text("o.g"), text("10"), text("m"), text("9")]);
+    let room = Value::Array(vec![text("ok"), text("o.g"), text("10"), text("3 7 8"), text("m"), text("9")]);
     let reply = Value::Array(vec![
         text("ok"),
         text("17-3"),
@@ -73,6 +73,10 @@ fn reads_what_a_room_has() {
     let room = RoomPosition::Room {
         epoch: "o.g".into(),
         seq: 10,
+        erasures: crate::cluster::Erasures {
+            count: 3,
+            latest: vec![7, 8],
+        },
         types: vec![("m".into(), 9)],
     };
     assert_eq!(read.rooms, [room, RoomPosition::Gone, RoomPosition::Foreign]);

@@ -13,11 +13,13 @@
 --   6, 7   the room's id and its channel
 --   8      T:c, the channel of the partition
 --   9      own part of the epoch that is deleted
---   10     'stays' or empty: there is no next incarnation before create_room.lua
+--   10     'stays': there is no next incarnation before create_room.lua; 'unused <n>': only if at most n connections are
+--          subscribed to the room's channel; or empty
 --   then   the names of types
 -- Reply
 --   {'ok'}                the incarnation was deleted, now or by this call before
 --   {'gone'}              it does not exist
+--   {'used'}              more connections are subscribed. Nothing was changed
 --   {'types', name, …}    the types of the room that are missing among the types above. Nothing was changed
 -- T:rooms then has 'd <own of the next epoch>' for a room that stays deleted, else nothing. Publishes
 -- '1 d <own> <position>\n' on the room's channel, and '1 d <room> <own> <position>\n' on the partition's.
@@ -30,12 +32,20 @@ if present == next_own then
     return { 'ok' }
 elseif present ~= own then
     return { 'gone' }
-elseif missing then
+end
+local allowed = tonumber(string.match(ARGV[10], '^unused (%d+)$'))
+if allowed then
+    local ask = publish_command == 'SPUBLISH' and 'SHARDNUMSUB' or 'NUMSUB'
+    if call('PUBSUB', ask, ARGV[7])[2] > allowed then
+        return { 'used' }
+    end
+end
+if missing then
     return missing
 end
 
 local position = begin(meta, log, room, found, KEYS, 4, next_own)
-if ARGV[10] ~= '' then
+if ARGV[10] == 'stays' then
     call('HSET', rooms, room, 'd ' .. next_own)
 else
     call('HDEL', rooms, room)

@@ -12,17 +12,29 @@
 -- Reply
 --   {'ok', answers}   one letter per event: 'e' it was erased now, 'a' it had this text already, 'n' there is no such event
 --   {'gone'}          this incarnation of the room does not exist, or has no events
--- Publishes '1 x <epoch> <position> <number> …\n' with the numbers of the events that were erased now.
+-- Publishes '1 x <epoch> <position> <count> <number> …\n' with the numbers of the events that were erased now, in this
+-- order. <count> is how many events of the incarnation were erased so far. The field `x` of the metadata has that, too, and the
+-- numbers of the last ones.
 
 local meta, log, room = KEYS[1], KEYS[2], ARGV[5]
 
 -- Read and check.
-local epoch = call('HGET', meta, 'epoch')
+-- How many numbers the metadata keeps: more than one call erases.
+local MOST = 250
+
+local found = call('HMGET', meta, 'epoch', 'x')
+local epoch, count, latest = found[1], 0, {}
 if not epoch or string.match(epoch, '^[^.]*') ~= string.match(ARGV[4], '^[^.]*') then
     return { 'gone' }
 end
 call('XLEN', log)
-local answers, changes, message = {}, {}, { '1 x ' .. epoch }
+if found[2] then
+    for text in string.gmatch(found[2], '%S+') do
+        latest[#latest + 1] = decimal(number(meta, text))
+    end
+    count = number(meta, table.remove(latest, 1))
+end
+local answers, changes, erased = {}, {}, {}
 for at = 7, #ARGV, 3 do
     local list, event = KEYS[2 + ARGV[at]], tonumber(ARGV[at + 1])
     local index = index_of(list, call('LLEN', list), event)
@@ -34,7 +46,7 @@ for at = 7, #ARGV, 3 do
         answer = text == entry and 'a' or 'e'
         if answer == 'e' then
             changes[#changes + 1] = { list, index, text }
-            message[#message + 1] = ARGV[at + 1]
+            erased[#erased + 1] = decimal(event)
         end
     end
     answers[#answers + 1] = answer
@@ -46,7 +58,12 @@ if #changes > 0 then
     for _, change in ipairs(changes) do
         call('LSET', unpack(change))
     end
-    table.insert(message, 2, note_change(log, room))
-    call(publish_command, ARGV[6], table.concat(message, ' ') .. '\n')
+    count = decimal(count + #erased)
+    for _, event in ipairs(erased) do
+        latest[#latest + 1] = event
+    end
+    call('HSET', meta, 'x', count .. ' ' .. table.concat(latest, ' ', math.max(1, #latest - MOST + 1)))
+    local head = { '1 x', epoch, note_change(log, room), count }
+    call(publish_command, ARGV[6], table.concat(head, ' ') .. ' ' .. table.concat(erased, ' ') .. '\n')
 end
 return { 'ok', table.concat(answers) }

@@ -28,7 +28,7 @@ local function begin(meta, log, room, found, lists, from, own)
         call('UNLINK', lists[index])
     end
     for field in pairs(found) do
-        if string.sub(field, 1, 2) == 't:' then
+        if string.sub(field, 1, 2) == 't:' or field == 'x' then
             call('HDEL', meta, field)
         end
     end

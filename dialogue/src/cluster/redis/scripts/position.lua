@@ -10,8 +10,8 @@
 --          ('<own>.' if it knows no generation, empty for any incarnation), and the highest number seen in it
 -- Reply
 --   {'ok', position, room, …}   the newest position in the change log ('0-0' if there is none), and for each room
---   room: {'ok', epoch, seq, type, last number of the type, …}, {'gone'} if the node knows another incarnation, or
---   {'foreign'} if the metadata is not ours
+--   room: {'ok', epoch, seq, erasures, type, last number of the type, …}, {'gone'} if the node knows another incarnation, or
+--   {'foreign'} if the metadata is not ours. erasures: what erase.lua keeps, '<count> <number> …', empty if there is none
 -- On a server that refuses writes, the call fails if a room needs a new epoch or 'renew' is said. Otherwise it works.
 
 local log = KEYS[1]
@@ -29,11 +29,14 @@ local function read(meta, first, known, seen)
             types[#types + 1] = decimal(number(meta, value))
         end
     end
+    if found.x and not string.match(found.x, '^%d+[%d ]*$') then
+        foreign(meta)
+    end
     local epoch, seq, is_new_epoch = identify(meta, { found.epoch, found.run, found.seq }, first, known, seen)
     if not epoch then
         return { 'gone' }
     end
-    return { 'ok', epoch, decimal(seq), unpack(types) }, is_new_epoch and seq
+    return { 'ok', epoch, decimal(seq), found.x or '', unpack(types) }, is_new_epoch and seq
 end
 
 local rooms, renewed = {}, {}

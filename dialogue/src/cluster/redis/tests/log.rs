@@ -296,8 +296,8 @@ async fn trimmed_events_are_missing_and_go_to_the_application() {
     else {
         panic!("events")
     };
-    let trimmed: Vec<_> = events.iter().map(|trimmed| trimmed.event.entry.seq.unwrap()).collect();
-    assert_eq!((trimmed, &*events[0].event.room), (vec![1, 2], "chat"));
+    let trimmed: Vec<_> = events.iter().map(|trimmed| trimmed.event.seq.unwrap()).collect();
+    assert_eq!((trimmed, &events[0].room), (vec![1, 2], &room));
     let ids = events.into_iter().map(|trimmed| trimmed.id).collect();
     test.log.shared.trimmed_done(partition, ids).await.unwrap();
     let left = test

@@ -381,7 +381,7 @@ impl Machine {
         }
         let is_new_epoch = self.renews(room, &known, seen) == Some(true);
         let (mut rooms, feed) = self.listen(|nodes| nodes[node].positions(&[(ROOMS[room], "first", &known, seen)]));
-        let RoomPosition::Room { epoch, seq, types } = rooms.remove(0) else {
+        let RoomPosition::Room { epoch, seq, types, .. } = rooms.remove(0) else {
             panic!("a room")
         };
         assert_eq!(feed.len(), usize::from(is_new_epoch));

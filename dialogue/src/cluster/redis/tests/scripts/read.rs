@@ -210,6 +210,7 @@ fn erased_events_keep_their_number_and_sender() {
         RoomMessage::Erased {
             epoch,
             position,
+            count: 2,
             numbers,
         },
     ] = &*messages
@@ -230,6 +231,10 @@ fn erased_events_keep_their_number_and_sender() {
         EraseReply::Erased(vec![Already])
     );
     assert!(feed.take(&node).is_empty());
+    let RoomPosition::Room { erasures, .. } = node.positions(&[("a", "first", "", 0)]).remove(0) else {
+        panic!("a room")
+    };
+    assert_eq!((erasures.count, erasures.latest), (2, vec![5, 20]));
     assert_eq!(
         node.try_erase("a", "other.", &["m"], &[(1, 5, "")]).unwrap(),
         EraseReply::Gone
