@@ -21,7 +21,7 @@ const FATES: [Fate; 4] = [Fate::Arrives, Fate::IsLost, Fate::ArrivesTwice, Fate:
 const TABLE: Table = Table { number: 1 };
 
 fn node(hub: &Arc<Hub>) -> Dialogue {
-    on(&hub.store).cluster(hub.node()).build().expect("a server")
+    on(&hub.store).with_cluster(hub.node()).build().expect("a server")
 }
 
 fn config(id: &str) -> RoomConfig {
@@ -87,7 +87,7 @@ async fn hooks_about_rooms_run_on_the_node_that_creates_or_deletes() {
     let calls = [0, 1].map(|_| Arc::new(Mutex::new(Vec::new())));
     let nodes = calls.each_ref().map(|calls| {
         let (created, deleted) = (Arc::clone(calls), Arc::clone(calls));
-        let builder = on(&hub.store).cluster(hub.node()).on_room_created(move |room| {
+        let builder = on(&hub.store).with_cluster(hub.node()).on_room_created(move |room| {
             created.lock().push(format!("+{}", room.id()));
             async { Ok(()) }
         });
