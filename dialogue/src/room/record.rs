@@ -29,6 +29,8 @@ pub(crate) struct RoomRecord {
     deleting: usize,
     /// Whether the outcome of such a deletion is unknown.
     may_have_deleted: bool,
+    /// How many erasures of the log the room has followed, if several nodes share the log.
+    erasures: u64,
     /// Whether the room goes on with the numbers of an idle room.
     continues: bool,
     /// Whether the room was added to the rooms of the server.
@@ -58,6 +60,7 @@ impl RoomRecord {
             appending: 0,
             deleting: 0,
             may_have_deleted: false,
+            erasures: 0,
             continues: false,
             added: false,
         }
@@ -155,6 +158,16 @@ impl RoomRecord {
     /// The log has reached this number in the store, and the event is being applied. Numbers only rise.
     pub(crate) fn reach(&mut self, seq: u64) {
         self.seq = self.seq.max(seq);
+    }
+
+    /// How many erasures of the log the room has followed.
+    pub(crate) fn erasures(&self) -> u64 {
+        self.erasures
+    }
+
+    /// The room has followed so many erasures.
+    pub(crate) fn reach_erasures(&mut self, count: u64) {
+        self.erasures = count;
     }
 
     /// A change of the log is handed over to a store. Until it is applied, the room must stay.

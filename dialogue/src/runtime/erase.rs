@@ -11,18 +11,19 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
 
-use crate::connection::Frame;
 use crate::id::{EventName, RoomId, UserId};
 use crate::log::archive_queue::Series;
 use crate::log::durable::{DurableLog, ErasedPlace, RoomKey};
 use crate::log::{ErasedHistory, StoredEvent};
-use crate::protocol::{Header, ServerFrame, erased, is_unerased_of};
-use crate::room::{LogPlace, RoomCell, ServedRoomState};
+use crate::protocol::is_unerased_of;
+use crate::room::{LogPlace, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::{first_contact, within, within_deadline};
+use crate::runtime::erased::{erased_text, replace_in_window, tell};
 use crate::runtime::history::archive;
 use crate::runtime::history::error::EraseError;
 use crate::runtime::publish::apply_queue::apply_in_order;
+use crate::runtime::publish::reach::reach_end_of_log;
 use crate::store_failure::StoreFailure;
 
 /// How many events of a user are erased in one step. Their `erased` frames wait together in each member's outbox, so they
@@ -129,6 +130,11 @@ async fn erase_places(
                 match of_done.rooms.find_incarnation(&room, Some(&epoch)) {
                     Some(room) => {
                         let part = (part.clone(), stays.clone());
+                        if of_done.cluster.is_some() {
+                            inform(&of_done, &room.id, &room.incarnation, Some(event), seqs);
+                            follow(&of_done, room, part);
+                            continue;
+                        }
                         // An event whose outcome is unknown may follow later. It is erased then.
                         apply_in_order(&of_done, &room, LogPlace::Unnumbered, move |core, room| {
                             apply(core, room, event, seqs);
@@ -155,6 +161,18 @@ async fn erase_places(
         Ok(count)
     };
     within_deadline(core, erased).await
+}
+
+/// Lets a room follow the erasures of all nodes, as its position tells them, before it drops `part`.
+fn follow(core: &Arc<Core>, room: Arc<RoomCell>, part: impl Send + 'static) {
+    let of_task = Arc::clone(core);
+    core.lifecycle.tasks.spawn(async move {
+        // Nobody is in a room that is not loaded.
+        if room.loaded.initialized() {
+            let _late = reach_end_of_log(&of_task, &room).await;
+        }
+        drop(part);
+    });
 }
 
 /// The numbers of each series, in the order of the log.
@@ -186,12 +204,6 @@ fn apply(core: &Arc<Core>, room: &Arc<RoomCell>, event: EventName, seqs: Vec<u64
         tell(core, &room.id, &state, &seqs);
     }
     inform(core, &room.id, &room.incarnation, Some(event), seqs);
-}
-
-/// Erases events in the window, which may have been read from the store before.
-fn replace_in_window(core: &Core, id: &RoomId, seqs: &[u64]) {
-    let is_erased = |event: &StoredEvent| event.seq.is_some_and(|seq| seqs.contains(&seq));
-    core.history.log.replace(id, &|event| erased_text(event, is_erased));
 }
 
 /// Erases a user's events that are in memory. With a store, only those without a number are not in the store.
@@ -266,12 +278,6 @@ async fn erase_found(core: &Arc<Core>, id: &RoomId, epoch: Option<&Arc<str>>, fo
     found.len() as u64
 }
 
-/// The erased text of an event that is to be erased, unless it is erased already.
-fn erased_text(event: &StoredEvent, is_due: impl Fn(&StoredEvent) -> bool) -> Option<Bytes> {
-    // Every event that is kept has an envelope.
-    is_due(event).then(|| erased(&event.body).ok().flatten()).flatten()
-}
-
 /// Replaces texts in the log and in the archive queue.
 fn replace(core: &Core, id: &RoomId, epoch: &str, with: &dyn Fn(&StoredEvent) -> Option<Bytes>) -> Vec<StoredEvent> {
     let mut replaced = core.history.log.replace(id, with);
@@ -288,30 +294,6 @@ fn tell_members(core: &Core, id: &RoomId, epoch: &str, seqs: &[u64]) {
             tell(core, id, &state, seqs);
         }
     }
-}
-
-/// Queues the `erased` frames for the members that asked for them, behind the events. Called under the room's lock.
-fn tell(core: &Core, id: &RoomId, state: &ServedRoomState, seqs: &[u64]) {
-    if seqs.is_empty() {
-        return;
-    }
-    core.observe.erased(id, seqs);
-    let mut frames = None;
-    for member in state.local.informed_of_erasures() {
-        let frames: &Bytes = frames.get_or_insert_with(|| encoded(id, seqs));
-        member.outbox.push(Frame::Raw(frames.clone()));
-    }
-}
-
-/// One `erased` frame for each number, with their headers.
-fn encoded(room_id: &RoomId, seqs: &[u64]) -> Bytes {
-    let mut frames = Vec::new();
-    for seq in seqs {
-        let text = ServerFrame::Erased { room_id, seq: *seq }.encode();
-        frames.extend_from_slice(Header::of_text(text.len()).as_slice());
-        frames.extend_from_slice(&text);
-    }
-    Bytes::from(frames.into_boxed_slice())
 }
 
 /// Calls `on_erased`.

@@ -14,6 +14,7 @@ mod continuity;
 mod core;
 mod deadline;
 mod erase;
+mod erased;
 mod first_contact;
 mod handlers;
 mod history;

@@ -178,7 +178,10 @@ impl DurableLog for RedisLog {
         async move {
             let epoch = Arc::clone(&room.epoch);
             let events = shared.newest(room, through, per_type, bounds).await?;
-            Ok(events.filter(|at| at.is_in(&epoch)).map(|at| at.value).unwrap_or_default())
+            Ok(events
+                .filter(|at| at.is_in(&epoch))
+                .map(|at| at.value)
+                .unwrap_or_default())
         }
         .boxed()
     }

@@ -202,7 +202,9 @@ impl Shared {
                 }));
             }
         }
-        Err(super::shared::failed("the room has other types or another epoch each time".to_owned()))
+        Err(super::shared::failed(
+            "the room has other types or another epoch each time".to_owned(),
+        ))
     }
 
     async fn read(&self, room: &RoomKey, step: &Step, others: &[EventName], all: bool) -> Read<ReadReply> {

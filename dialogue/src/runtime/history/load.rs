@@ -61,6 +61,7 @@ async fn load(core: &Core, room: &RoomCell) -> Result<Loaded, NotLoaded> {
             let begin = |state: &mut ServedRoomState| {
                 // Nobody is in the room yet.
                 let _is_known = state.record.renew(&position.epoch);
+                state.record.reach_erasures(position.erasures.count);
                 true
             };
             (load_again(core, room, None, begin).await?, Some(Box::new(followed)))

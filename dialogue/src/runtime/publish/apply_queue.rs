@@ -11,12 +11,13 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::catch_up::{catch_up, catch_up_entirely, resolve_unknown};
-use super::check::{ask_position, take_over_epoch};
+use super::check::{ask_position, follow_many_erasures, take_over_epoch};
 use crate::cluster::Position;
 use crate::containment::contain_sync;
 use crate::room::{BeginningCheck, LogEntry, LogPlace, NextChange, RoomCell};
 use crate::runtime::core::Core;
 use crate::runtime::deadline::log_failed_read;
+use crate::runtime::erased::follow_erasures;
 use crate::store_failure::StoreFailure;
 
 /// How long the feed of a cluster may take until the log is read instead.
@@ -173,12 +174,16 @@ async fn check(server: &Weak<Core>, room: &Arc<RoomCell>, epoch: &str) -> bool {
         let mut position = unless_stopped(&core, ask_position(&core, room)).await;
         if let Ok(Some(of_log)) = &position {
             let begin = check.begin_of(&of_log.epoch);
-            let taken_over = unless_stopped(&core, take_over_epoch(&core, room, of_log, begin)).await;
-            position = taken_over.and(position);
+            let followed = async {
+                take_over_epoch(&core, room, of_log, begin).await?;
+                follow_many_erasures(&core, room, &of_log.erasures).await
+            };
+            let followed = unless_stopped(&core, followed).await;
+            position = followed.and(position);
         }
         match position {
             Ok(position) => {
-                conclude_check(room, check, position);
+                conclude_check(&core, room, check, position);
                 return true;
             }
             Err(StoreFailure::Closed) => return false,
@@ -204,7 +209,7 @@ async fn unless_stopped<T>(
 }
 
 /// Puts back what is still valid, applies what is not but must be, and queues that the end of the log is reached.
-fn conclude_check(room: &RoomCell, check: BeginningCheck, position: Option<Position>) {
+fn conclude_check(core: &Arc<Core>, room: &Arc<RoomCell>, check: BeginningCheck, position: Option<Position>) {
     let queue = room.applying();
     let present = Arc::clone(room.lock().record.epoch());
     let BeginningCheck { others, waiters, .. } = check;
@@ -220,11 +225,15 @@ fn conclude_check(room: &RoomCell, check: BeginningCheck, position: Option<Posit
     }
     // Without a position, the room is deleted.
     if let Some(position) = position {
+        let (server, of_entry, erasures) = (Arc::downgrade(core), Arc::downgrade(room), position.erasures);
         queue.push(LogEntry {
             place: LogPlace::After(position.seq),
             epoch: Some(position.epoch),
             fed: None,
             apply: Box::new(move || {
+                if let (Some(core), Some(room)) = (server.upgrade(), of_entry.upgrade()) {
+                    let _is_complete = follow_erasures(&core, &room, &erasures);
+                }
                 for waiter in waiters {
                     let _ = waiter.send(());
                 }

@@ -148,7 +148,7 @@ impl HandedOver {
                 self.pass_on(true);
             }
             Published::NoSuchRoom => {
-                delete_at_once(&self.core, &self.on_its_way.room, None);
+                end_deleted(&self.core, &self.on_its_way.room);
                 self.end(Err(Rejected::NoSuchRoom));
             }
             Published::Unknown(failure) => {

@@ -5,12 +5,13 @@
 use std::sync::{Arc, Weak};
 
 use super::apply::{decoded_for_observers, deliver_of_cluster};
-use super::apply_queue::start;
-use crate::cluster::{Erased, Feed, FeedBatch, FeedEvent};
+use super::apply_queue::{apply_in_epoch, start};
+use crate::cluster::{Erased, Erasures, Feed, FeedBatch, FeedEvent};
 use crate::id::RoomId;
 use crate::log::durable::IndexedRoom;
 use crate::room::{LogEntry, LogPlace, RoomCell};
 use crate::runtime::core::Core;
+use crate::runtime::erased::follow_erasures;
 use crate::runtime::rooms::settle::{note_all, note_created, note_deleted};
 
 /// Takes what the feed brings, and puts it into the queues of rooms.
@@ -75,7 +76,22 @@ impl Feed for NodeFeed {
         }
     }
 
-    fn erased(&self, _: &RoomId, _: Erased) {}
+    fn erased(&self, room: &RoomId, erased: Erased) {
+        let Erased { epoch, numbers, count } = erased;
+        let Some(through) = numbers.iter().max().copied() else {
+            return;
+        };
+        let erasures = Erasures { count, latest: numbers };
+        self.with_room(room, |core, room| {
+            // What is being read from the log may not be erased.
+            core.history.note_erasure();
+            apply_in_epoch(core, room, LogPlace::After(through), Some(epoch), move |core, room| {
+                if !follow_erasures(core, room, &erasures) {
+                    room.applying().request_check();
+                }
+            });
+        });
+    }
 
     fn rooms(&self, index: Vec<IndexedRoom>, is_covered: &dyn Fn(&str) -> bool) {
         if let Some(core) = self.0.upgrade() {

@@ -210,7 +210,6 @@ async fn exists(hub: &Hub, id: &str) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn the_room_of_an_anonymous_user_stays_as_long_as_another_node_uses_it() {
     let hub = Hub::new([]);
     let (one, two) = (node(&hub), node(&hub));
@@ -237,7 +236,6 @@ async fn the_room_of_an_anonymous_user_stays_as_long_as_another_node_uses_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn two_nodes_that_leave_a_room_to_each_other_delete_it_in_the_end() {
     let hub = Hub::new([]);
     let (one, two) = (node(&hub), node(&hub));

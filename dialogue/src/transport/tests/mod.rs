@@ -6,6 +6,7 @@
 
 mod begin;
 mod cluster;
+mod cluster_erasures;
 mod cluster_rooms;
 mod contention;
 mod cuts;

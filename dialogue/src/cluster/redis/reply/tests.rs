@@ -61,7 +61,14 @@ fn reads_what_a_room_has() {
         (types[0].last, types[0].mark, types[0].has_older, types[0].entries.len()),
         (9, 7, true, 2)
     );
-    let room = Value::Array(vec![text("ok"), text("o.g"), text("10"), text("3 7 8"), text("m"), text("9")]);
+    let room = Value::Array(vec![
+        text("ok"),
+        text("o.g"),
+        text("10"),
+        text("3 7 8"),
+        text("m"),
+        text("9"),
+    ]);
     let reply = Value::Array(vec![
         text("ok"),
         text("17-3"),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::cluster::redis::entry::Entry;
 use crate::cluster::redis::message::RoomMessage;
-use crate::cluster::redis::reply::{EraseAnswer, EraseReply, ReadReply};
+use crate::cluster::redis::reply::{EraseAnswer, EraseReply, ReadReply, RoomPosition};
 use crate::cluster::redis::tests::engine::*;
 use crate::cluster::redis::tests::server::Server;
 
