@@ -8,14 +8,16 @@ use tokio::sync::oneshot;
 
 use super::faults::{Fault, TestCalls};
 use super::server::Server;
+use crate::cluster::UnusedDeletion;
 use crate::cluster::redis::log::RedisLog;
 use crate::cluster::redis::message::RoomMessage;
+use crate::cluster::redis::rooms::Deletion;
 use crate::cluster::redis::shared::LogSettings;
 use crate::cluster::redis::trimmed::Trimmed;
 use crate::cluster::{Published, Volatile};
 use crate::id::RoomId;
 use crate::log::durable::{
-    Append, AppendKey, Appended, Creator, DurableLog, ErasedPlace, KeyOutcome, NewRoom, RoomKey, Ticket,
+    Append, AppendKey, Appended, Creator, DurableLog, ErasedPlace, ExpiredEvent, KeyOutcome, NewRoom, RoomKey, Ticket,
 };
 use crate::log::{LogBounds, Replay, StoredEvent};
 use crate::protocol::{EventFrame, EventHead};
@@ -567,4 +569,94 @@ async fn a_closed_log_refuses_and_ends() {
         test.append(&room, "m", "y", None).1.await.unwrap(),
         Appended::Refused(_)
     ));
+}
+
+/// All events of a user that a search finds, a few at a time.
+async fn events_of(log: &RedisLog, user: &str) -> Vec<(String, u64)> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let some = log.events_of(user.into(), after, 7).await.unwrap();
+        assert!(some.events.len() <= 7);
+        found.extend(some.events.iter().map(|place| (place.room.id.to_string(), place.seq)));
+        after = some.next;
+        if after.is_none() {
+            found.sort();
+            found.dedup();
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn the_events_of_a_user_are_found_in_all_rooms() {
+    let test = Test::begin().await;
+    let mut expected = Vec::new();
+    for room in ["a", "b:c", "d"] {
+        for event in ["m", "o"] {
+            for _ in 0..9 {
+                let seq = test.store(&test.room(room), event, "x").await;
+                expected.push((room.to_owned(), seq));
+            }
+        }
+    }
+    expected.sort();
+    assert_eq!(events_of(&test.log, "ada").await, expected);
+    assert_eq!(events_of(&test.log, "bob").await, []);
+    let places = test.log.events_of("ada".into(), None, 200).await.unwrap().events;
+    let room = test.room("a");
+    assert!(
+        places
+            .iter()
+            .filter(|place| place.room.id == "a")
+            .all(|place| place.room == room)
+    );
+}
+
+/// Deletes a room of a partition, unless more connections are subscribed to it.
+async fn delete_unused(test: &Test, room: &RoomKey, subscribed: usize) -> UnusedDeletion {
+    let (sender, done) = oneshot::channel();
+    let done_with = Box::new(|outcome| drop(sender.send(outcome)));
+    test.log
+        .delete(room.clone(), Deletion::Unused { subscribed }, done_with);
+    done.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_room_that_another_connection_follows_is_not_deleted() {
+    let test = Test::begin().await;
+    let room = test.room("chat");
+    test.store(&room, "m", "x").await;
+    let mut other = test.server.connect();
+    let mut feed = other.as_pubsub();
+    let channel = test.log.shared.agreed().unwrap().keys.channel("chat");
+    feed.subscribe(&*channel).unwrap();
+    assert_eq!(delete_unused(&test, &room, 0).await, UnusedDeletion::Used);
+    assert_eq!(test.numbers(&room).await, [1]);
+    // The one is the node's own.
+    assert_eq!(delete_unused(&test, &room, 1).await, UnusedDeletion::Deleted);
+    assert_eq!(delete_unused(&test, &room, 1).await, UnusedDeletion::NoSuchRoom);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn trimmed_events_go_to_one_node_at_a_time_until_they_are_removed() {
+    let test = Test::with(3, true).await;
+    let other = node(&test.calls, true);
+    other.contact().await.unwrap();
+    let room = test.room("chat");
+    for n in 0..5 {
+        test.store(&room, "m", &n.to_string()).await;
+    }
+    let expired = test.log.expired(LogBounds::NONE).await.unwrap();
+    let of = |expired: &[ExpiredEvent]| -> Vec<u64> { expired.iter().map(|event| event.event.seq.unwrap()).collect() };
+    assert_eq!((of(&expired.events), expired.dropped), (vec![1, 2], 0));
+    assert!(expired.events.iter().all(|event| event.room == room));
+    assert_eq!(other.expired(LogBounds::NONE).await.unwrap().events, []);
+    // It comes again until it is removed.
+    let again = test.log.expired(LogBounds::NONE).await.unwrap();
+    assert_eq!(again.events, expired.events);
+    test.log.remove(expired.events).await.unwrap();
+    assert_eq!(test.log.expired(LogBounds::NONE).await.unwrap().events, []);
 }
