@@ -16,7 +16,9 @@ pub struct EvictedHistory {
     pub epoch: String,
     /// The type of all the events.
     pub event: EventName,
-    /// The events, oldest first. An event that was erased has [`erased`](EventMessage::erased) set, and no data. The server may repeat a batch after a failure: skip events that are already stored
+    /// The events, oldest first. With a cluster, one node at a time gets the events that Redis no longer keeps, which it keeps by
+    /// number and not by age. Redis keeps up to 10,000 of them in each of its parts until the hook has taken them; more
+    /// are dropped, and an error is logged. An event that was erased has [`erased`](EventMessage::erased) set, and no data. The server may repeat a batch after a failure: skip events that are already stored
     /// under the same `room_id`, `epoch` and `seq`.
     pub messages: Vec<EventMessage>,
 }

@@ -13,6 +13,10 @@ impl RoomHandle {
     /// [`on_erased`](crate::Builder::on_erased) informs archives. Both happen even if the server does not have the event
     /// any more, because clients and archives may still have it.
     ///
+    /// With a cluster, every other node does the same as soon as it hears of the erasure: usually within milliseconds, and
+    /// about a second after its feed has lost the message. `on_erased` runs on this node only. If the server does not have the event any more, only members on this node
+    /// receive the frame. A failover of Redis that loses data may bring back what was erased a moment before: erase it again.
+    ///
     /// Returns whether this erased the data of an event: false if the server does not have the event, or if it was
     /// erased before. Handlers and streams that have received the event keep it.
     ///
@@ -34,6 +38,9 @@ impl RoomHandle {
 impl Dialogue {
     /// Erases the data and the metadata of all events of a user, in all rooms, as [`RoomHandle::erase`] does for one. With
     /// a store, this includes the rooms that are not loaded. Returns how many events were erased.
+    ///
+    /// With a cluster, this looks at all events that Redis has. Events without history that an application has put into the
+    /// memory of another node stay there.
     ///
     /// Events that the user triggers meanwhile may stay: revoke the user first. The server does not know which events of
     /// the user an archive has: erase them there, too.
