@@ -66,6 +66,8 @@ pub fn until(awaited: &str, mut holds: impl FnMut() -> bool) -> impl Future<Outp
 mod documents {
     #[doc = include_str!("../../docs/client-rust.md")]
     mod client_rust {}
+    #[doc = include_str!("../../docs/cluster.md")]
+    mod cluster {}
     #[doc = include_str!("../../docs/durability.md")]
     mod durability {}
     #[doc = include_str!("../../docs/sign-in.md")]

@@ -21,6 +21,7 @@ mod outage;
 mod person;
 mod process;
 mod redis;
+mod rights;
 mod slots;
 
 use std::collections::BTreeMap;
