@@ -108,7 +108,6 @@ async fn rooms_that_are_not_loaded_are_unavailable_and_not_missing() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "fails until STORE"]
 async fn a_room_that_this_node_does_not_know_is_looked_up_and_never_missing_in_an_outage() {
     let hub = Hub::new([]);
     let (node, dialogue) = node(&hub);
