@@ -96,6 +96,7 @@ impl RedisCluster {
             router,
             timing,
             allows_eviction,
+            emptied: tokio::sync::Notify::new(),
             fingerprint: options.fingerprint,
         });
         let tasks = Arc::default();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 
-use super::appender::{Appender, Settled};
+use super::appender::{Appender, Origin};
 use super::archiving::{self, Archiving};
 use super::calls::Calls;
 use super::message::Batch;
@@ -51,9 +51,15 @@ impl RedisLog {
         self.appender.publish(volatile);
     }
 
-    /// A message brings a batch of a room: it may be one of this node.
-    pub(super) fn settle(&self, room: &str, batch: &Batch) -> Settled {
-        self.appender.settle(room, batch)
+    /// Whose batch a message brings.
+    pub(super) fn origin(&self, batch: &Batch) -> Origin {
+        self.appender.origin(batch)
+    }
+
+    /// A message brings a batch of a room: it may be one of this node. Call it when the runtime has the events that only the
+    /// feed brings.
+    pub(super) fn settle(&self, room: &str, batch: &Batch) {
+        self.appender.settle(room, batch);
     }
 
     /// Deletes a room in the order of its events.

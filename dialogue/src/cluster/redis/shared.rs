@@ -1,7 +1,7 @@
 //! What the parts of the log have in common: the connections, the agreement with the other nodes, and what this node knows of
 //! rooms.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -220,6 +220,11 @@ impl Shared {
 
     pub(super) fn note_renewal(&self, room: &RoomId, server: Arc<str>, now: Instant) {
         self.rooms.lock().entry(room.clone()).or_default().renewed = Some((now, server));
+    }
+
+    /// Forgets all other rooms than these. What is on its way may have noted a room again that was forgotten.
+    pub(super) fn forget_others(&self, used: &HashSet<RoomId>) {
+        self.rooms.lock().retain(|room, _| used.contains(room));
     }
 
     /// Forgets a room that this node does not use any more.

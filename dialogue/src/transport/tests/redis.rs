@@ -11,7 +11,7 @@ use super::stored::{join, numbers};
 use super::{Fleeting, Plenty};
 use crate::cluster::redis::tests::server::Server;
 use crate::cluster::redis::tests::three_servers::Cluster;
-use crate::cluster::redis::tests::{clustered, single};
+use crate::cluster::redis::tests::{agreement, append_unheard, clustered, single};
 use crate::prelude::*;
 use crate::redis::Redis;
 
@@ -33,23 +33,37 @@ rooms! {
     }
 }
 
+/// The rights that docs/cluster.md names.
+const RIGHTS: &str = "on >secret ~{dialogue:* ~{dialogue}* &{dialogue:* resetchannels &{dialogue:*
+    +evalsha +eval +script|load +publish +spublish +subscribe +ssubscribe +unsubscribe +sunsubscribe
+    +hget +hmget +hset +hdel +hgetall +hlen +hscan +llen +lrange +lindex +rpush +ltrim +lset
+    +xadd +xlen +xrange +xrevrange +xdel +expire +pexpireat +unlink +time
+    +info +ping +hello +client|setname +cluster|slots +asking";
+
 /// The longest time that a test waits for something that must happen.
 const SOON: Duration = Duration::from_secs(20);
 
-async fn node(redis: Redis) -> Dialogue {
-    let dialogue = Dialogue::builder()
+fn start(redis: Redis) -> Dialogue {
+    Dialogue::builder()
         .rooms::<Rooms>()
         .trust_client_identity()
         .cluster(redis)
         .build()
-        .expect("a server");
-    timeout(SOON, async {
-        while !dialogue.core.first_contact.is_made() {
+        .expect("a server")
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let waits = async {
+        while !is_so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    })
-    .await
-    .expect("first contact");
+    };
+    timeout(SOON, waits).await.expect("it happens");
+}
+
+async fn node(redis: Redis) -> Dialogue {
+    let dialogue = start(redis);
+    until(|| dialogue.core.first_contact.is_made()).await;
     dialogue
 }
 
@@ -195,4 +209,81 @@ async fn nothing_is_missing_when_the_feed_is_killed_again_and_again() {
         assert_eq!(next(&mut ada).await, (Some(number), number));
         assert_eq!(next(&mut grace).await, (Some(number), number));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_change_that_the_feed_has_lost_is_found_by_the_change_log() {
+    let server = Server::start();
+    let one = node(single(&server)).await;
+    let (mut ada, _) = member(&one, "ada", "desk").await;
+    store(&one, 1).await;
+    assert_eq!(next(&mut ada).await, (Some(1), 1));
+    append_unheard(&server, "desk", "plenty");
+    let event = timeout(SOON, ada.receive_type("event")).await.expect("an event");
+    assert_eq!(event["seq"], 2);
+    assert_eq!(store(&one, 3).await, 3);
+    assert_eq!(next(&mut ada).await, (Some(3), 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_redis_that_may_evict_is_unfit_unless_that_is_allowed() {
+    let server = Server::with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
+    let dialogue = start(single(&server));
+    let unfit = timeout(SOON, dialogue.core.first_contact.unfit()).await.expect("unfit");
+    assert!(unfit.to_string().contains("`noeviction`"), "{unfit}");
+    node(single(&server).allow_eviction()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_user_without_the_right_to_publish_is_told_so() {
+    let server = Server::start();
+    let rules = ["SETUSER", "desk", "on", ">secret", "~*", "+@all", "resetchannels"];
+    let _: () = redis::cmd("ACL").arg(&rules).query(&mut server.connect()).unwrap();
+    let dialogue = start(single(&server).user("desk", "secret"));
+    let unfit = timeout(SOON, dialogue.core.first_contact.unfit()).await.expect("unfit");
+    assert!(unfit.to_string().contains("docs/cluster.md"), "{unfit}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_user_with_the_documented_rights_is_enough() {
+    let server = Server::start();
+    let rules: Vec<_> = ["SETUSER", "desk"]
+        .into_iter()
+        .chain(RIGHTS.split_whitespace())
+        .collect();
+    let _: () = redis::cmd("ACL").arg(&rules).query(&mut server.connect()).unwrap();
+    let user = || single(&server).user("desk", "secret");
+    exchange(user(), user()).await;
+    let denied: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut server.connect()).unwrap();
+    assert!(denied.is_empty(), "{denied:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn a_server_that_starts_without_redis_begins_when_it_is_there() {
+    let mut server = Server::start();
+    server.stop();
+    let dialogue = start(single(&server));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!dialogue.core.first_contact.is_made());
+    server.restart();
+    until(|| dialogue.core.first_contact.is_made()).await;
+    assert_eq!(store(&dialogue, 1).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn an_emptied_redis_gets_the_secret_of_the_nodes_again() {
+    let mut server = Server::start();
+    let _one = node(single(&server)).await;
+    let before = agreement(&server);
+    assert!(before.contains_key("secret"));
+    server.restart();
+    until(|| agreement(&server) == before).await;
+    let _: () = redis::cmd("FLUSHALL").query(&mut server.connect()).unwrap();
+    until(|| agreement(&server) == before).await;
 }

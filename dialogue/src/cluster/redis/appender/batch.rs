@@ -130,6 +130,11 @@ impl Sending {
         (self.keys.clone(), args)
     }
 
+    /// Whether the feed brings an event of the batch to this node, too.
+    pub(super) fn is_fed(&self) -> bool {
+        self.jobs.iter().any(|job| matches!(job, Job::Volatile(_)))
+    }
+
     /// Gives each event its outcome. Numbers count in this epoch.
     pub(super) fn settle(self, epoch: &Arc<str>, answers: &[EventAnswer]) -> Result<(), StoreFailure> {
         if answers.len() != self.jobs.len() {

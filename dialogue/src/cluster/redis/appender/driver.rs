@@ -26,6 +26,9 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 /// How often events that were withdrawn are removed while Redis cannot be reached.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How long a batch with volatile events waits for the feed after its answer.
+const FEED_DELAY: Duration = Duration::from_millis(100);
+
 /// How long a batch without an answer is repeated. Its events have been unknown since their deadline.
 const REPEAT_FOR: Duration = Duration::from_secs(10 * 60);
 
@@ -102,8 +105,13 @@ impl Queues {
                 room.in_flight = Some((sending.counter, sender));
             }
             let reply = match select(call, of_feed).await {
-                Either::Left((Ok(reply), _)) => {
-                    reply::append(&reply).map_err(|error| Trouble::Unknown(bad_reply(&error)))
+                Either::Left((Ok(reply), of_feed)) => {
+                    let reply = reply::append(&reply).map_err(|error| Trouble::Unknown(bad_reply(&error)));
+                    // The next event of a sender must not overtake what only the feed brings.
+                    if sending.is_fed() && matches!(reply, Ok(AppendReply::Stored { .. })) {
+                        let _late_or_lost = tokio::time::timeout(FEED_DELAY, of_feed).await;
+                    }
+                    reply
                 }
                 Either::Left((Err(error), mut of_feed)) => of_feed.try_recv().map_err(|_| Trouble::of(&error)),
                 Either::Right((Ok(settled), _)) => Ok(settled),

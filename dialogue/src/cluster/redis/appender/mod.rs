@@ -28,12 +28,12 @@ use crate::log::durable::{Append, StoreFailure, StoreHealth, Watch};
 
 /// Whose batch a message brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settled {
-    OfOthers,
+pub(super) enum Origin {
+    Other,
     /// It is of this node. The outcomes are told, or will be.
-    Told,
+    Own,
     /// It is of this node, which has said already that the outcomes are unknown.
-    WasUnknown,
+    OwnButUnknown,
 }
 
 pub(super) struct Appender {
@@ -97,10 +97,22 @@ impl Appender {
         }
     }
 
-    /// A message says what became of a batch of this node. Whichever comes first counts, this or the reply.
-    pub(super) fn settle(&self, room: &str, batch: &Batch) -> Settled {
+    /// Whose batch a message brings.
+    pub(super) fn origin(&self, batch: &Batch) -> Origin {
         if batch.node != self.queues.shared.node {
-            return Settled::OfOthers;
+            return Origin::Other;
+        }
+        match self.queues.status.unknown_batches.lock().contains(&batch.counter) {
+            true => Origin::OwnButUnknown,
+            false => Origin::Own,
+        }
+    }
+
+    /// A message says what became of a batch of this node. Whichever comes first counts, this or the reply. Call it when
+    /// the runtime has the events that only the feed brings.
+    pub(super) fn settle(&self, room: &str, batch: &Batch) {
+        if batch.node != self.queues.shared.node {
+            return;
         }
         let waiting = {
             let mut rooms = self.queues.rooms.lock();
@@ -113,11 +125,6 @@ impl Appender {
                 seq: batch.seq,
                 answers: batch.answers.clone(),
             });
-            return Settled::Told;
-        }
-        match self.queues.status.unknown_batches.lock().contains(&batch.counter) {
-            true => Settled::WasUnknown,
-            false => Settled::Told,
         }
     }
 

@@ -12,12 +12,12 @@ use crate::protocol::EventFrame;
 ///
 /// A volatile event comes after all events before it in the message, also if these are left out: then the batch ends
 /// there, and the next one begins.
-pub(super) fn batches(batch: Batch, with_volatile: bool, with_numbers: bool) -> Result<Vec<FeedBatch>, BadReply> {
+pub(super) fn batches(batch: &Batch, with_volatile: bool, with_numbers: bool) -> Result<Vec<FeedBatch>, BadReply> {
     let numbered = batch.events.iter().filter(|event| event.seq.is_some()).count() as u64;
     let mut seq = batch.seq.saturating_sub(numbered);
     let mut batches: Vec<FeedBatch> = Vec::new();
     let mut is_continued = false;
-    for event in batch.events {
+    for event in &batch.events {
         if let Some(number) = event.seq {
             seq = number;
         }
@@ -47,22 +47,22 @@ pub(super) fn batches(batch: Batch, with_volatile: bool, with_numbers: bool) -> 
     Ok(batches)
 }
 
-fn feed_event(BatchEvent { event, seq, body }: BatchEvent) -> Result<FeedEvent, BadReply> {
-    let text = match seq {
+fn feed_event(BatchEvent { event, seq, body }: &BatchEvent) -> Result<FeedEvent, BadReply> {
+    let text = match *seq {
         Some(seq) => {
             let entry = Entry::parse(body.clone())?;
             if entry.seq != seq {
-                return Err(BadReply::new("entry with another number", &body));
+                return Err(BadReply::new("entry with another number", body));
             }
             entry.frame()
         }
-        None => body,
+        None => body.clone(),
     };
     let frame = EventFrame::of_text(&text);
     Ok(FeedEvent {
         stored: StoredEvent {
-            event,
-            seq,
+            event: event.clone(),
+            seq: *seq,
             body: frame.text.clone(),
         },
         frame,
@@ -104,7 +104,7 @@ mod tests {
 
     /// The number after each batch, and the numbers of its events.
     fn told(events: &[bool], with_volatile: bool, with_numbers: bool) -> Vec<(u64, Vec<Option<u64>>)> {
-        let batches = batches(batch(events), with_volatile, with_numbers).unwrap();
+        let batches = batches(&batch(events), with_volatile, with_numbers).unwrap();
         let numbers = |batch: &FeedBatch| batch.events.iter().map(|event| event.stored.seq).collect();
         batches.iter().map(|batch| (batch.seq, numbers(batch))).collect()
     }
@@ -130,6 +130,6 @@ mod tests {
     fn an_entry_with_another_number_is_an_error() {
         let mut wrong = batch(&[true]);
         wrong.events[0].body = Bytes::from_static(b"9 0 3\nada{}");
-        assert!(batches(wrong, true, true).is_err());
+        assert!(batches(&wrong, true, true).is_err());
     }
 }

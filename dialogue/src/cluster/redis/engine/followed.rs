@@ -1,6 +1,6 @@
 //! The rooms that this node follows, and what it has heard of them. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +72,11 @@ impl Followed {
     /// The room of a channel.
     pub(super) fn room(&self, channel: &[u8]) -> Option<RoomId> {
         self.rooms.lock().get(channel).map(|room| room.id.clone())
+    }
+
+    /// All rooms that are followed.
+    pub(super) fn ids(&self) -> HashSet<RoomId> {
+        self.rooms.lock().values().map(|room| room.id.clone()).collect()
     }
 
     pub(super) fn set_subscribed(&self, channel: &[u8]) {

@@ -17,7 +17,8 @@ use crate::log::durable::StoreFailure;
 #[derive(Default)]
 struct Told {
     contracts: HashSet<String>,
-    is_apart: bool,
+    /// Why the nodes do not agree.
+    disagreement: String,
 }
 
 /// Runs until it is aborted. Call it after the first contact.
@@ -32,6 +33,7 @@ pub(super) async fn hello(parts: Arc<Parts>) {
         tokio::select! {
             _ = ticks.tick() => {}
             () = another(&parts, &mut often, server.as_ref()) => {}
+            () = parts.emptied.notified() => {}
         }
         let now = parts.identity(Partition::META);
         if now.is_none() {
@@ -60,34 +62,30 @@ async fn another(parts: &Parts, often: &mut tokio::time::Interval, server: Optio
 /// own: rooms that have been used keep their epochs, because Redis has them. In a room that is new there, the nodes take each
 /// other's incarnations over, and connections that were lost before are not continued on the node with the other secret.
 async fn agree_again(parts: &Parts, told: &mut Told) -> bool {
-    let is_apart = match parts.log.contact().await {
+    let (has_answered, disagreement) = match parts.log.contact().await {
         Ok(()) => {
-            told.is_apart = false;
+            told.disagreement.clear();
             return true;
         }
-        Err(NoAgreement::Other { is_apart }) => is_apart,
         Err(NoAgreement::Call(_)) => return false,
-        Err(NoAgreement::Foreign(reason)) => {
-            tracing::error!(reason, "what the nodes have agreed on cannot be read");
-            return false;
-        }
-        Err(NoAgreement::Format { found }) => {
-            tracing::error!(found, "the data in Redis has another format now");
-            return false;
-        }
+        Err(NoAgreement::Other { is_apart: false }) => (
+            true,
+            "Redis lost its data, and another node has written another secret: restart this node when that suits you".to_owned(),
+        ),
+        Err(NoAgreement::Other { is_apart: true }) => (
+            true,
+            "Redis lost its data, and another node has divided the rooms into another number of partitions: restart this \
+             node; until then, it stores nothing"
+                .to_owned(),
+        ),
+        Err(NoAgreement::Foreign(reason)) => (false, format!("what the nodes have agreed on cannot be read: {reason}")),
+        Err(NoAgreement::Format { found }) => (false, format!("the data in Redis has format {found} now")),
     };
-    if !std::mem::replace(&mut told.is_apart, true) {
-        match is_apart {
-            false => tracing::error!(
-                "Redis lost its data, and another node has written another secret: restart this node when that suits you"
-            ),
-            true => tracing::error!(
-                "Redis lost its data, and another node has divided the rooms into another number of partitions: restart \
-                 this node; until then, it stores nothing"
-            ),
-        }
+    if told.disagreement != disagreement {
+        tracing::error!("{disagreement}");
+        told.disagreement = disagreement;
     }
-    true
+    has_answered
 }
 
 /// Says hello, and logs each other contract once.

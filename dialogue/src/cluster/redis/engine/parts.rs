@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Notify;
 
 use super::followed::{Followed, OneRoom};
 use super::questions::Questions;
@@ -28,6 +29,8 @@ pub(super) struct Parts {
     pub(super) router: Arc<Router>,
     pub(super) timing: Timing,
     pub(super) allows_eviction: bool,
+    /// Redis may have lost what the nodes have agreed on.
+    pub(super) emptied: Notify,
     /// The fingerprint of the contract of this node.
     pub(super) fingerprint: String,
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::encode::batches;
 use super::followed::Followed;
-use crate::cluster::redis::appender::Settled;
+use crate::cluster::redis::appender::Origin;
 use crate::cluster::redis::calls::FeedEvent;
 use crate::cluster::redis::foreign::BadReply;
 use crate::cluster::redis::keys::{Keys, Partition};
@@ -127,20 +127,19 @@ impl Router {
         let Some(log) = self.log.get().and_then(Weak::upgrade) else {
             return;
         };
-        // First of all: the application waits for it.
-        let settled = log.settle(room, &batch);
         log.shared.note(room, &batch.epoch, batch.seq);
         let is_first = self.followed.is_first(channel, &batch.node, batch.counter);
-        let Some(feed) = self.feed.get() else {
-            return;
-        };
-        match batches(batch, is_first, settled != Settled::Told) {
-            Ok(batches) => batches.into_iter().for_each(|batch| feed.entries(room, batch)),
-            Err(error) => {
-                self.note_unreadable(&error);
-                feed.check(room);
+        if let Some(feed) = self.feed.get() {
+            match batches(&batch, is_first, log.origin(&batch) != Origin::Own) {
+                Ok(batches) => batches.into_iter().for_each(|batch| feed.entries(room, batch)),
+                Err(error) => {
+                    self.note_unreadable(&error);
+                    feed.check(room);
+                }
             }
         }
+        // Its volatile events are in their places now.
+        log.settle(room, &batch);
     }
 
     fn of_partition(&self, partition: Partition, message: &PartitionMessage) {

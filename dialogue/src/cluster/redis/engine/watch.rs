@@ -67,6 +67,7 @@ pub(super) async fn watch(parts: Arc<Parts>, mut seen: AllSeen) {
         let due = match all_read.elapsed() >= seldom {
             true => {
                 all_read = Instant::now();
+                parts.shared().forget_others(&parts.followed.ids());
                 agreed.keys.partitions().collect()
             }
             false => seen.iter().filter(is_due).map(|(partition, _)| *partition).collect(),
@@ -126,6 +127,7 @@ async fn look(parts: &Parts, partition: Partition, mut seen: Seen) -> (Seen, Vec
         Ok(ChangesReply::Old { position }) => {
             seen.position = Some(position);
             seen.is_outdated = true;
+            parts.emptied.notify_one();
             check_all(parts, partition);
         }
         // The next time tells.

@@ -15,7 +15,7 @@ local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local fields = call('HGETALL', nodes)
 call('HSET', nodes, ARGV[4], decimal(now) .. ' ' .. ARGV[5])
-call('PEXPIRE', nodes, decimal(longest))
+call('PEXPIREAT', nodes, decimal(now + longest))
 local reply, told = {}, {}
 for index = 1, #fields, 2 do
     local at, fingerprint = string.match(fields[index + 1], '^(%d+) (.*)$')
