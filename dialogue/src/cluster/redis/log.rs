@@ -174,7 +174,8 @@ impl DurableLog for RedisLog {
         async move {
             let epoch = Arc::clone(&room.epoch);
             let replay = shared.since(room, (after, through), wanted, bounds).await?;
-            Ok(replay.filter(|at| at.is_in(&epoch)).map_or(Replay::Lost, |at| at.value))
+            let replay = replay.filter(|at| at.is_in(&epoch));
+            Ok(replay.map_or(Replay::Lost, |at| at.value))
         }
         .boxed()
     }
@@ -184,10 +185,8 @@ impl DurableLog for RedisLog {
         async move {
             let epoch = Arc::clone(&room.epoch);
             let events = shared.newest(room, through, per_type, bounds).await?;
-            Ok(events
-                .filter(|at| at.is_in(&epoch))
-                .map(|at| at.value)
-                .unwrap_or_default())
+            let events = events.filter(|at| at.is_in(&epoch));
+            Ok(events.map(|at| at.value).unwrap_or_default())
         }
         .boxed()
     }

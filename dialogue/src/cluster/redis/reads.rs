@@ -22,9 +22,9 @@ pub(super) struct At<T> {
 }
 
 impl<T> At<T> {
-    /// Whether it was read in this epoch, which may be no more than its own part.
-    pub(super) fn is_in(&self, epoch: &str) -> bool {
-        *self.epoch == *epoch || own_part(epoch) == epoch
+    /// Whether it was read in the epoch that the caller knows. A caller who knows only the incarnation takes any.
+    pub(super) fn is_in(&self, known: &str) -> bool {
+        !known.contains('.') || *known == *self.epoch
     }
 
     fn map<U>(self, map: impl FnOnce(T) -> U) -> At<U> {

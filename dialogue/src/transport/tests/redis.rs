@@ -287,3 +287,25 @@ async fn an_emptied_redis_gets_the_secret_of_the_nodes_again() {
     let _: () = redis::cmd("FLUSHALL").query(&mut server.connect()).unwrap();
     until(|| agreement(&server) == before).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis-server"]
+async fn events_without_history_reach_both_nodes_in_the_order_of_their_sender() {
+    let server = Server::start();
+    let (one, two) = (node(single(&server)).await, node(single(&server)).await);
+    let ((mut ada, _), (mut grace, _)) = (member(&one, "ada", "desk").await, member(&two, "grace", "desk").await);
+    let (mut sender, _) = member(&one, "sender", "stall-1").await;
+    let joined = timeout(SOON, join(&mut sender, "desk", None)).await.expect("joined");
+    assert_eq!(joined["type"], "joined");
+    for number in 0..60 {
+        let event = if number % 3 == 0 { "plenty" } else { "fleeting" };
+        let frame = json!({ "type": "trigger", "roomId": "desk", "event": event, "data": { "number": number } });
+        sender.send(&frame).await;
+    }
+    for peer in [&mut ada, &mut grace, &mut sender] {
+        for number in 0..60 {
+            let seq = (number % 3 == 0).then_some(number / 3 + 1);
+            assert_eq!(next(peer).await, (seq, number));
+        }
+    }
+}

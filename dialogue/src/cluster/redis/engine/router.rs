@@ -98,7 +98,9 @@ impl Router {
             }
             RoomMessage::Epoch { epoch, seq, position } => {
                 self.followed.note_heard(channel, position);
-                self.note(room, &epoch, seq);
+                if let Some(log) = self.log.get().and_then(Weak::upgrade) {
+                    log.shared.note(room, &epoch, seq);
+                }
                 if let Some(feed) = self.feed.get() {
                     feed.renewed(room, &epoch, seq);
                 }
@@ -156,12 +158,6 @@ impl Router {
 
     fn partition(&self, channel: &Bytes) -> Option<Partition> {
         self.partitions.get()?.get(channel).copied()
-    }
-
-    fn note(&self, room: &RoomId, epoch: &Arc<str>, seq: u64) {
-        if let Some(log) = self.log.get().and_then(Weak::upgrade) {
-            log.shared.note(room, epoch, seq);
-        }
     }
 
     /// Something of a room may be missing.

@@ -420,6 +420,32 @@ async fn the_feed_settles_a_batch_whose_reply_never_comes() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn events_of_another_epoch_are_not_mixed_into_an_answer() {
+    let test = Test::begin().await;
+    let room = test.room("chat");
+    for number in 1..=3 {
+        assert_eq!(test.store(&room, "m", "x").await, number);
+    }
+    let visible = RoomKey {
+        epoch: test.log.shared.epoch("chat").unwrap(),
+        ..room.clone()
+    };
+    let since = |key: &RoomKey| {
+        test.log
+            .since(key.clone(), 1, u64::MAX, Arc::new(|_| true), LogBounds::NONE)
+    };
+    let newest = |key: &RoomKey| test.log.newest(key.clone(), u64::MAX, Arc::new(|_| 9), LogBounds::NONE);
+    assert!(matches!(since(&visible).await.unwrap(), Replay::Complete(events) if numbers(&events) == [2, 3]));
+    assert_eq!(numbers(&newest(&visible).await.unwrap()), [1, 2, 3]);
+    test.calls.set_identity(Some("run2/0"));
+    assert!(matches!(since(&visible).await.unwrap(), Replay::Lost));
+    assert!(newest(&visible).await.unwrap().is_empty());
+    assert!(matches!(since(&room).await.unwrap(), Replay::Complete(_)));
+    assert_eq!(numbers(&newest(&room).await.unwrap()), [1, 2, 3]);
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn keys_find_their_event() {
     let test = Test::begin().await;
     let room = test.room("chat");
