@@ -36,7 +36,18 @@ impl<T> At<T> {
     }
 }
 
-/// How often a read begins again because it has learned of another type, or of another epoch.
+/// What only the first step of a read says.
+#[derive(Default)]
+struct First<'a> {
+    /// Types of which nothing is wanted.
+    others: &'a [EventName],
+    /// No type of the room may be missing.
+    all: bool,
+    /// Extends the lifetime of the room.
+    renew: bool,
+}
+
+/// How often a read begins again because it has learned of another type, or because the epoch has changed.
 const MOST_RESTARTS: usize = 100;
 
 type Read<T> = Result<T, StoreFailure>;
@@ -166,19 +177,24 @@ impl Shared {
             let is_known = loop {
                 let Some(next) = step else { break true };
                 let is_first = position.is_none();
-                match self
-                    .read(room, &next, if is_first { &others } else { &[] }, is_first && all)
-                    .await?
-                {
+                let first = match is_first {
+                    true => First {
+                        others: &others,
+                        all,
+                        renew: false,
+                    },
+                    false => First::default(),
+                };
+                match self.read(room, &next, first).await? {
                     ReadReply::Gone => return Ok(None),
                     ReadReply::Types(more) => {
                         self.note_types(&room.id, more);
                         break false;
                     }
+                    // Not even its epoch is the same any more.
                     ReadReply::Read { epoch, .. } | ReadReply::Lost { epoch, .. }
                         if position.as_ref().is_some_and(|(first, _)| *first != epoch) =>
                     {
-                        // What was read before may have been lost.
                         break false;
                     }
                     ReadReply::Read { epoch, seq, types } => {
@@ -207,12 +223,36 @@ impl Shared {
         ))
     }
 
-    async fn read(&self, room: &RoomKey, step: &Step, others: &[EventName], all: bool) -> Read<ReadReply> {
+    /// Extends the lifetime of everything that Redis has of a room. A room that is in use needs it once an hour.
+    pub(super) async fn keep(&self, room: RoomKey) -> Read<()> {
+        let step = Step {
+            through: None,
+            after: None,
+            events: 1,
+            bytes: 1,
+            types: Vec::new(),
+        };
+        for _ in 0..MOST_RESTARTS {
+            let types: Vec<_> = self.types(&room.id).into_iter().collect();
+            let first = First {
+                others: &types,
+                all: true,
+                renew: true,
+            };
+            match self.read(&room, &step, first).await? {
+                ReadReply::Types(more) => self.note_types(&room.id, more),
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, room: &RoomKey, step: &Step, first: First<'_>) -> Read<ReadReply> {
         let agreed = self.agreed()?;
         let (keys, partition) = (&agreed.keys, agreed.keys.partition(&room.id));
         let (known, seen) = self.known(&room.id, &room.epoch);
         let types = step.types.iter().map(|(event, most)| (event, *most));
-        let types: Vec<_> = types.chain(others.iter().map(|event| (event, 0))).collect();
+        let types: Vec<_> = types.chain(first.others.iter().map(|event| (event, 0))).collect();
         let mut names = vec![keys.meta(&room.id), keys.log(partition)];
         names.extend(types.iter().map(|(event, _)| keys.events(&room.id, event)));
         let mut args = self.head(partition)?;
@@ -222,8 +262,8 @@ impl Shared {
             text(seen.to_string()),
             text(&room.id),
             keys.channel(&room.id),
-            Bytes::new(),
-            if all { text("all") } else { Bytes::new() },
+            if first.renew { text("renew") } else { Bytes::new() },
+            if first.all { text("all") } else { Bytes::new() },
             step.after.map(|after| text(after.to_string())).unwrap_or_default(),
             step.through
                 .map(|through| text(through.to_string()))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use crate::cluster::redis::change_position::ChangePosition;
 use crate::cluster::redis::keys::Partition;
@@ -28,6 +29,8 @@ struct Room {
     is_subscribed: bool,
     /// The last change that the node knows, or will read before it uses the room.
     heard: ChangePosition,
+    /// When the lifetime of its data was extended.
+    kept: Option<Instant>,
     /// The last batch of each node.
     batches: HashMap<Arc<str>, u64>,
 }
@@ -50,6 +53,7 @@ impl Followed {
             times: 0,
             is_subscribed: false,
             heard: ChangePosition::BEGIN,
+            kept: None,
             batches: HashMap::new(),
         });
         followed.times += 1;
@@ -134,6 +138,22 @@ impl Followed {
         let rooms = self.rooms.lock();
         let of_partition = rooms.values().filter(|room| room.partition == partition);
         of_partition.map(|room| room.id.clone()).collect()
+    }
+
+    /// Some rooms whose lifetime was not extended since `since`, at most so many. It is now.
+    pub(super) fn take_unkept(&self, since: Option<Instant>, most: usize) -> Vec<RoomId> {
+        let mut rooms = self.rooms.lock();
+        let unkept = rooms
+            .values_mut()
+            .filter(|room| room.kept.is_none() || room.kept < since);
+        let now = Instant::now();
+        unkept
+            .take(most)
+            .map(|room| {
+                room.kept = Some(now);
+                room.id.clone()
+            })
+            .collect()
     }
 
     /// Calls `subscribe` for the rooms whose first subscription was not confirmed.

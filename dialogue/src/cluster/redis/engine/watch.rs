@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
@@ -13,6 +14,13 @@ use crate::cluster::redis::change_position::ChangePosition;
 use crate::cluster::redis::keys::Partition;
 use crate::cluster::redis::reply::ChangesReply;
 use crate::id::RoomId;
+use crate::log::durable::RoomKey;
+
+/// How often the lifetime of a room's data is extended while it is followed.
+const KEEP_EVERY: Duration = Duration::from_secs(55 * 60);
+
+/// The most rooms whose lifetime is extended at once.
+const MOST_KEPT: usize = 1_000;
 
 /// What is known of a partition.
 #[derive(Debug, Default, Clone)]
@@ -68,11 +76,29 @@ pub(super) async fn watch(parts: Arc<Parts>, mut seen: AllSeen) {
             true => {
                 all_read = Instant::now();
                 parts.shared().forget_others(&parts.followed.ids());
+                keep_rooms(&parts).await;
                 agreed.keys.partitions().collect()
             }
             false => seen.iter().filter(is_due).map(|(partition, _)| *partition).collect(),
         };
         look_at_all(&parts, &mut seen, due).await;
+    }
+}
+
+/// Extends the lifetime of rooms that are followed.
+async fn keep_rooms(parts: &Parts) {
+    let rooms = parts
+        .followed
+        .take_unkept(Instant::now().checked_sub(KEEP_EVERY), MOST_KEPT);
+    let keys = rooms.into_iter().filter_map(|id| {
+        let epoch = parts.shared().epoch(&id)?;
+        Some(RoomKey { id, epoch })
+    });
+    for kept in join_all(keys.map(|room| parts.shared().keep(room))).await {
+        if let Err(failure) = kept {
+            // There are days left.
+            tracing::debug!(%failure, "the lifetime of a room was not extended");
+        }
     }
 }
 

@@ -446,6 +446,28 @@ async fn events_of_another_epoch_are_not_mixed_into_an_answer() {
 
 #[tokio::test]
 #[ignore = "needs redis-server"]
+async fn everything_of_a_room_in_use_is_kept() {
+    let test = Test::begin().await;
+    let room = test.room("chat");
+    test.store(&room, "m", "x").await;
+    // A node that knows no type of the room yet.
+    let other = node(&test.calls, false);
+    other.contact().await.unwrap();
+    let keys = &test.log.shared.agreed().unwrap().keys;
+    let names = [keys.meta("chat"), keys.events("chat", &"m".into())];
+    let mut redis = test.server.connect();
+    for name in &names {
+        let _: u64 = redis::cmd("EXPIRE").arg(&name[..]).arg(100).query(&mut redis).unwrap();
+    }
+    other.shared.keep(room).await.unwrap();
+    for name in &names {
+        let left: u64 = redis::cmd("TTL").arg(&name[..]).query(&mut redis).unwrap();
+        assert!(left > 86_400, "{left} s");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
 async fn keys_find_their_event() {
     let test = Test::begin().await;
     let room = test.room("chat");
