@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -27,6 +28,8 @@ struct Room {
     times: usize,
     /// Whether the subscription was confirmed once. The connections then make it again by themselves.
     is_subscribed: bool,
+    /// When that was last tried.
+    tried: Instant,
     /// The last change that the node knows, or will read before it uses the room.
     heard: ChangePosition,
     /// When the lifetime of its data was extended.
@@ -52,11 +55,13 @@ impl Followed {
             partition: room.partition,
             times: 0,
             is_subscribed: false,
+            tried: Instant::now(),
             heard: ChangePosition::BEGIN,
             kept: None,
             batches: HashMap::new(),
         });
         followed.times += 1;
+        followed.tried = Instant::now();
         subscribe()
     }
 
@@ -156,12 +161,15 @@ impl Followed {
             .collect()
     }
 
-    /// Calls `subscribe` for the rooms whose first subscription was not confirmed.
-    pub(super) fn subscribe_again<T>(&self, subscribe: impl Fn(&OneRoom) -> T) -> Vec<(OneRoom, T)> {
-        let rooms = self.rooms.lock();
-        let unsubscribed = rooms.iter().filter(|(_, room)| !room.is_subscribed);
+    /// Calls `subscribe` for the rooms whose subscription was tried and not confirmed for so long.
+    pub(super) fn subscribe_again<T>(&self, longest: Duration, subscribe: impl Fn(&OneRoom) -> T) -> Vec<(OneRoom, T)> {
+        let mut rooms = self.rooms.lock();
+        let unsubscribed = rooms
+            .iter_mut()
+            .filter(|(_, room)| !room.is_subscribed && room.tried.elapsed() >= longest);
         unsubscribed
             .map(|(channel, room)| {
+                room.tried = Instant::now();
                 let room = OneRoom {
                     id: room.id.clone(),
                     channel: channel.clone(),
@@ -213,6 +221,28 @@ mod tests {
             assert!(is_first(&node.to_string(), 1));
         }
         assert!(followed.rooms.lock()[&room.channel].batches.len() <= MOST_NODES);
+    }
+
+    #[test]
+    fn a_subscription_is_tried_again_after_a_time_until_it_is_confirmed() {
+        let (followed, room) = (Followed::default(), chat());
+        let again = |longest| followed.subscribe_again(longest, |room| room.id.clone());
+        followed.follow(&room, || ());
+        assert!(again(Duration::from_secs(60)).is_empty());
+        assert_eq!(again(Duration::ZERO), [(room.clone(), "chat".into())]);
+        followed.set_subscribed(&room.channel);
+        assert!(again(Duration::ZERO).is_empty());
+    }
+
+    #[test]
+    fn a_room_is_kept_again_after_a_time() {
+        let (followed, room) = (Followed::default(), chat());
+        followed.follow(&room, || ());
+        assert_eq!(followed.take_unkept(None, 9), ["chat"]);
+        assert!(followed.take_unkept(None, 9).is_empty());
+        let later = Instant::now() + Duration::from_secs(1);
+        assert!(followed.take_unkept(Some(later), 0).is_empty());
+        assert_eq!(followed.take_unkept(Some(later), 9), ["chat"]);
     }
 
     #[test]

@@ -69,7 +69,7 @@ pub(super) async fn watch(parts: Arc<Parts>, mut seen: AllSeen) {
                 seen.is_outdated |= parts.router.told(*partition) > 0;
             }
         }
-        subscribe_again(&parts).await;
+        subscribe_again(&parts);
         let in_use = parts.followed.partitions();
         let is_due = |(partition, seen): &(&Partition, &Seen)| in_use.contains_key(partition) || seen.is_outdated;
         let due = match all_read.elapsed() >= seldom {
@@ -178,13 +178,17 @@ fn check_all(parts: &Parts, partition: Partition) {
 }
 
 /// Subscribes the rooms whose first subscription has failed, while they are followed.
-async fn subscribe_again(parts: &Parts) {
-    let again = parts.followed.subscribe_again(|room| parts.subscribe(room));
-    let again = again.into_iter().map(|(room, subscribed)| async move {
-        if subscribed.await.is_ok() {
-            parts.followed.set_subscribed(&room.channel);
-            parts.router.check(&room.id);
-        }
-    });
-    join_all(again).await;
+fn subscribe_again(parts: &Arc<Parts>) {
+    // Each attempt has ended by then.
+    let longest = parts.timing.queue + parts.timing.response + parts.timing.changes.0;
+    for (room, subscribed) in parts.followed.subscribe_again(longest, |room| parts.subscribe(room)) {
+        let parts = Arc::clone(parts);
+        // Redis may take its time, and the change logs must not wait for that.
+        tokio::spawn(async move {
+            if subscribed.await.is_ok() {
+                parts.followed.set_subscribed(&room.channel);
+                parts.router.check(&room.id);
+            }
+        });
+    }
 }
