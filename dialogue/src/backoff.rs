@@ -33,6 +33,7 @@ impl Backoff {
     }
 
     /// How many attempts have failed in a row.
+    #[cfg(any(feature = "client", test))]
     pub(crate) fn attempt(&self) -> u32 {
         self.attempt
     }
