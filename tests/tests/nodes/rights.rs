@@ -9,17 +9,17 @@ use super::redis::Redis;
 /// A line of a conversation.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, DialogueEvent)]
 #[event(history = 2)]
-pub struct Line {
-    pub text: String,
+pub(crate) struct Line {
+    text: String,
 }
 
 rooms! {
-    pub Rooms;
-    pub Hall = "hall" {
+    Rooms;
+    Hall = "hall" {
         events: [Line],
         default_subscriptions: *,
     }
-    pub Ticket { id: u64 } = "ticket-{id}" {
+    Ticket { id: u64 } = "ticket-{id}" {
         events: [Line],
         default_subscriptions: *,
     }
@@ -41,7 +41,8 @@ async fn the_rights_that_cluster_md_lists_are_enough() {
     let words: Vec<_> = rule.iter().map(String::as_str).collect();
     let _: String = redis.ask(&words);
     let node = || {
-        let settings = dialogue_redis::Redis::connect(format!("redis://desk:secret@{}", redis.address())).prefix("desk");
+        let settings =
+            dialogue_redis::Redis::connect(format!("redis://desk:secret@{}", redis.address())).prefix("desk");
         Dialogue::builder()
             .rooms::<Rooms>()
             .trust_client_identity()
@@ -65,12 +66,19 @@ async fn the_rights_that_cluster_md_lists_are_enough() {
     assert_eq!(live.data.text, "live");
     hall.trigger(line("a reply")).await.expect("a trigger of the member");
     one.create_room(Ticket { id: 7 }).await.expect("a room");
-    other.trigger(Ticket { id: 7 }, line("found")).await.expect("the other node finds it");
-    let room = one.room(Ticket { id: 7 }).await.expect("Redis answers").expect("the room");
+    other
+        .trigger(Ticket { id: 7 }, line("found"))
+        .await
+        .expect("the other node finds it");
+    let room = one
+        .room(Ticket { id: 7 })
+        .await
+        .expect("Redis answers")
+        .expect("the room");
     assert!(room.erase(1).await.expect("Redis erases"));
     assert!(one.delete_room(Ticket { id: 7 }).await.expect("Redis deletes"));
     for dialogue in [one, other] {
-        dialogue.stop().await;
+        dialogue.stop().await.expect("it stops");
     }
     let denied: redis::Value = redis.ask(&["ACL", "LOG"]);
     assert_eq!(denied, redis::Value::Array(Vec::new()), "Redis has denied nothing");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::appender::key_argument;
 use super::reply::{self, OutcomeReply, ReadReply};
 use super::script;
-use super::shared::{Shared, bad_reply, own_part, text};
+use super::shared::{Shared, bad_reply, text};
 use super::walk::{Step, Walk, Wish};
 use crate::id::EventName;
 use crate::log::durable::{AppendKey, KeyOutcome, PerType, RoomKey, StoreFailure, StoredWindow, Wanted};
