@@ -11,7 +11,7 @@
 //! and connections per second.
 //!
 //! Several nodes of one application are several ports and process ids, separated by commas. The clients take turns to
-//! connect to them, and a client of each node in turn sends. `--redis-pid` adds the CPU time of the Redis that they share.
+//! connect to them, and `--senders` clients of each node (default 1) take turns to send. `--redis-pid` adds the CPU time of the Redis that they share.
 //! With `--rate`, that many messages per second are sent, whether earlier ones have arrived or not. At the end, the program
 //! fails if a message has not reached everybody exactly once.
 
@@ -48,6 +48,8 @@ struct Plan {
     redis_pid: Option<u32>,
     subscribers: usize,
     rooms: usize,
+    /// How many clients of a room send, on each node.
+    senders: usize,
     in_flight: usize,
     /// Messages per second, if not limited by those in flight.
     rate: Option<usize>,
@@ -65,6 +67,7 @@ impl Plan {
             redis_pid: None,
             subscribers: 1000,
             rooms: 1,
+            senders: 1,
             in_flight: 16,
             rate: None,
             bytes: 200,
@@ -83,6 +86,7 @@ impl Plan {
                 "--rate" => plan.rate = Some(number()?.max(1)),
                 "--subscribers" => plan.subscribers = number()?.max(1),
                 "--rooms" => plan.rooms = number()?.max(1),
+                "--senders" => plan.senders = number()?.max(1),
                 "--in-flight" => plan.in_flight = number()?,
                 "--bytes" => plan.bytes = number()?,
                 "--seconds" => plan.seconds = number()? as u64,
@@ -150,14 +154,14 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     }));
     // A kernel rarely holds more than this for one socket.
     let buffer = Rc::new(RefCell::new(vec![0; 64 * 1024]));
-    // Of each room, a client of each node.
+    // Of each room, clients of each node in turn.
     let mut senders = vec![Vec::new(); plan.rooms];
     let mut readers = Vec::with_capacity(plan.subscribers);
     for (number, socket) in sockets.into_iter().enumerate() {
         let room = number % plan.rooms;
         tally.borrow_mut().rooms[room].members += 1;
         let (reader, writer) = socket.into_split();
-        if senders[room].len() < plan.ports.len() {
+        if senders[room].len() < plan.ports.len() * plan.senders {
             senders[room].push(Rc::new(RefCell::new(writer)));
         } else {
             // The reader's half keeps the connection open.
@@ -257,7 +261,7 @@ async fn run(plan: &Plan) -> Result<Report, Box<dyn std::error::Error>> {
     })
 }
 
-/// The senders of each room, one for each node.
+/// The senders of each room: clients of each node in turn.
 type Senders = Vec<Vec<Rc<RefCell<Writer>>>>;
 
 /// Sends the next message to a room, from the node whose turn it is.
