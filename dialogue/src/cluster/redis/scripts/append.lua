@@ -167,6 +167,11 @@ local position = top > seq and note_change(log, room) or '0'
 local changes = { 'seq', last, answer_field, counter .. ' ' .. answer }
 for kind, entries in pairs(entries_of) do
     local list, name = KEYS[2 + kind], ARGV[11 + 2 * kind]
+    if not found[4 + kind] and length_of[kind] > 0 then
+        -- They are from before the metadata was lost. Their numbers come again.
+        call('UNLINK', list)
+        length_of[kind] = 0
+    end
     local excess = call('RPUSH', list, unpack(entries)) - ARGV[12 + 2 * kind]
     if excess > 0 and archive then
         -- A limit that became much lower is reached step by step.

@@ -58,7 +58,7 @@ fn a_hole_is_told() {
 }
 
 #[test]
-#[ignore = "fails until REDIS"]
+#[ignore = "needs redis-server"]
 fn events_from_before_the_metadata_was_lost_never_take_the_place_of_later_ones() {
     let server = Server::start();
     let node = Node::new(&server);
