@@ -274,7 +274,7 @@ pub(crate) struct RoomExists;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IndexedRoom {
     pub(crate) id: RoomId,
-    /// Identifies the incarnation, as in [`RoomKey`].
+    /// Identifies the incarnation, as in [`RoomKey`]. Empty if one process alone uses the log, which knows what it creates.
     pub(crate) incarnation: Arc<str>,
     pub(crate) state: IndexedState,
 }

@@ -62,8 +62,7 @@ impl DurableLog for SqliteLog {
     }
 
     fn index(&self) -> Result<Vec<IndexedRoom>, StoreFailure> {
-        self.readers
-            .read_here(|connection| read::rooms::index(connection, &self.identity))
+        self.readers.read_here(read::rooms::index)
     }
 
     fn room(&self, id: &RoomId) -> Answer<StoredRoom> {

@@ -1,5 +1,7 @@
 //! Which rooms the file knows, and which incarnation of each.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::id::RoomId;
@@ -38,14 +40,12 @@ pub(in crate::log::sqlite) fn find(
 }
 
 /// The rooms that were created and those that were deleted, in the order of their creation. Reads one index.
-pub(in crate::log::sqlite) fn index(
-    connection: &Connection,
-    identity: &Identity,
-) -> rusqlite::Result<Vec<IndexedRoom>> {
+pub(in crate::log::sqlite) fn index(connection: &Connection) -> rusqlite::Result<Vec<IndexedRoom>> {
     let mut statement = connection.prepare(
-        "SELECT name, deleted, creator, holder, epoch FROM rooms INDEXED BY rooms_indexed
+        "SELECT name, deleted, creator, holder FROM rooms INDEXED BY rooms_indexed
          WHERE name IS NOT NULL AND (created = 1 OR deleted = 1) ORDER BY id",
     )?;
+    let unknown: Arc<str> = Arc::default();
     let rooms = statement.query_map([], |row| {
         let state = match row.get(1)? {
             true => IndexedState::Deleted,
@@ -56,7 +56,7 @@ pub(in crate::log::sqlite) fn index(
         };
         Ok(IndexedRoom {
             id: row.get_ref(0)?.as_str()?.into(),
-            incarnation: identity.epoch(row.get_ref(4)?.as_str()?),
+            incarnation: Arc::clone(&unknown),
             state,
         })
     })?;
