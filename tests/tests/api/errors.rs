@@ -14,6 +14,7 @@ use dialogue::handlers::StreamError;
 use dialogue::history::HistoryError;
 use dialogue::hooks::HookFailure;
 use dialogue::prelude::*;
+use dialogue::redis::{Redis, RedisError};
 use dialogue::sqlite::SqliteError;
 use dialogue::{BuildError, JoinError, RoomConfig, TriggerError, silent_logger};
 use syn::{Attribute, Fields, Item, Visibility};
@@ -123,12 +124,22 @@ async fn examples() -> Vec<(&'static str, Box<dyn Error>)> {
             }
             .into(),
         ),
+        ("RedisError", redis_error().into()),
         ("ContractError", contract_error().into()),
         ("LockError", Lock::parse("{}").expect_err("not a lock").into()),
         ("RoomConfigError", config.into()),
         ("CreateRoomError", create_room.into()),
         ("Error", dialogue::Error::from(build_error()).into()),
     ]
+}
+
+fn redis_error() -> RedisError {
+    let redis = Redis::connect("rediss://localhost").trust("no certificate");
+    let built = Dialogue::builder().define_events([]).cluster(redis).build();
+    match built.expect_err("the certificate cannot be read") {
+        BuildError::Cluster(error) => error,
+        other => panic!("another error: {other}"),
+    }
 }
 
 fn contract_error() -> ContractError {
